@@ -1,0 +1,86 @@
+/**
+ * What PM tells the nodes, whole, by epoch; and what nodes tell PM. Plain data, JSON-safe; nodes keep the newest on disk
+ * and run on without PM. A topology is a wish where groups are concerned: a group's own log is the truth of its
+ * members, and only the birth set written at table creation may make voters (docs/consistency.md, "Birth").
+ */
+export interface Topology {
+  readonly clusterId: string;
+  /** Grows with every change; a node ignores what is not newer than what it has. */
+  readonly epoch: number;
+  readonly nodes: readonly NodeInfo[];
+  readonly tables: readonly TableInfo[];
+}
+
+export interface NodeInfo {
+  readonly nodeId: number;
+  /** What the operator calls it, e.g. `node-1`. */
+  readonly name: string;
+  readonly host: string;
+  /** gRPC between nodes. */
+  readonly peerPort: number;
+  readonly respPort: number;
+  readonly clusterPort: number;
+  readonly httpPort: number;
+  readonly zone: string;
+}
+
+export interface TableInfo {
+  readonly tableId: number;
+  readonly name: string;
+  readonly slots: number;
+  readonly replicas: number;
+  readonly mode: 'quorum' | 'async';
+  /** `scrypt$N$r$p$salt$hash` (password.ts); undefined: open to all who may connect. */
+  readonly passwordHash?: string;
+  /** One a slot, in slot order. */
+  readonly groups: readonly GroupInfo[];
+}
+
+export interface GroupInfo {
+  /** Cluster-wide, never reused: one a slot's life. */
+  readonly groupId: number;
+  /** The birth set: these nodes, and no others, start as voters (member id = node id, incarnation 0). */
+  readonly birthNodeIds: readonly number[];
+}
+
+/** Sent by a node every second, and at once when leadership changes. */
+export interface NodeReport {
+  readonly nodeId: number;
+  readonly epoch: number;
+  readonly pid: number;
+  readonly replicas: readonly ReplicaReport[];
+}
+
+export interface ReplicaReport {
+  readonly groupId: number;
+  readonly role: 'leader' | 'follower' | 'candidate' | 'learner';
+  readonly leaderNodeId: number;
+  readonly term: number;
+  readonly lastIndex: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly keys: number;
+}
+
+/** PM's word that leadership of a group should go elsewhere; a hint, obeyed if the leader still leads. */
+export interface TransferOrder {
+  readonly groupId: number;
+  readonly toNodeId: number;
+}
+
+/** The node's end of the conversation with PM; `grpc-placement-client` for real. */
+export interface PlacementClient {
+  /** Registers (forever, with back-off) and keeps the session up. */
+  start(handlers: PlacementHandlers): void;
+  report(report: NodeReport): void;
+  close(): Promise<void>;
+}
+
+export interface PlacementHandlers {
+  /** The identity that PM gave: kept on disk by the node before anything else happens. */
+  onRegistered(identity: { readonly clusterId: string; readonly nodeId: number }): Promise<void>;
+  onTopology(topology: Topology): void;
+  onTransfers(orders: readonly TransferOrder[]): void;
+  onUp(): void;
+  onDown(why: string): void;
+}

@@ -1,0 +1,71 @@
+/**
+ * What a handler may touch: a View of one slot, or a Txn, which is a View plus writes.
+ *
+ * Both are synchronous. What memory lacks is a page fault: the access throws PageFault, the run's effects are
+ * dropped, the missing records are loaded, and the handler runs again from the start on fresh effects. So a
+ * handler must take everything it knows from its arguments, its View and its context, and must not catch
+ * PageFault. Records are immutable: to change a value, put a new record.
+ *
+ * Only single string records exist now. Paged values join the union later and come through the same doors.
+ */
+export type KeyRecord = StringRecord;
+
+export interface StringRecord {
+  readonly kind: 'string';
+  readonly value: Buffer;
+  /** Slot time in whole milliseconds since the epoch at which the key dies; undefined: never. */
+  readonly expireAtMs: number | undefined;
+}
+
+/** A position in hash order: `hash14 * 2^32 + hash32` of a key; 0 <= position < 2^46. */
+export type ScanPosition = number;
+
+export interface ScanPage {
+  readonly keys: readonly { readonly key: Buffer; readonly kind: KeyRecord['kind'] }[];
+  /** Where to go on; undefined at the slot's end. Keys that share a position are never parted. */
+  readonly next: ScanPosition | undefined;
+}
+
+export interface View {
+  /** The live record, or undefined where there is none or its time has come. */
+  get(key: Buffer): KeyRecord | undefined;
+  /** Names keys that the run will need, so that one fault loads them together. */
+  prefetch(keys: readonly Buffer[]): void;
+  /** Live keys of the slot. */
+  size(): number;
+  /** At least `count` keys (fewer only at the end) from `from` in hash order. */
+  scan(from: ScanPosition, count: number): ScanPage;
+}
+
+export interface Txn extends View {
+  /** Makes or replaces the key whole, expiry included. */
+  put(key: Buffer, record: KeyRecord): void;
+  /** Whether a live key was there. */
+  delete(key: Buffer): boolean;
+  /** Removes every key of the slot. */
+  clear(): void;
+}
+
+/** The only clock a handler has. */
+export interface ReadContext {
+  /** Slot time, whole milliseconds since the epoch; the same for the whole entry or read. */
+  readonly nowMs: number;
+}
+
+export interface WriteContext extends ReadContext {
+  /** A pure function of the entry's seed and the command's position in it; begins anew at each run. */
+  readonly random: import('../random.js').Random;
+  /** The Raft index of the entry. */
+  readonly index: number;
+}
+
+/** Thrown by a View whose memory lacks something. Caught by the slot, never by a handler. */
+export class PageFault {
+  constructor(readonly needs: readonly PageNeed[]) {}
+}
+
+export type PageNeed =
+  | { readonly kind: 'record'; readonly key: Buffer }
+  | { readonly kind: 'range'; readonly from: ScanPosition; readonly count: number }
+  /** A read met a key whose time has come but whose death is not logged yet: it waits for a clock entry. */
+  | { readonly kind: 'clock'; readonly untilMs: number };

@@ -1,0 +1,38 @@
+/**
+ * The second seam: files as the log needs them. Paths are relative to the folder that the Files was made for.
+ *
+ * Contract, held by every implementation (one exam for all):
+ * - What `append` wrote survives a crash only once a later `sync` of the same file has resolved.
+ * - A created, renamed or removed name survives only once a later `syncFolder` of its folder has resolved.
+ * - Calls on one file are made one after the other; a rejected `append` or `sync` is final: the caller stops the
+ *   process, because what is on disk is then unknown (fsyncgate).
+ */
+export interface Files {
+  makeFolder(path: string): Promise<void>;
+  /** Names, not paths, sorted; empty where the folder is missing. */
+  list(folder: string): Promise<readonly string[]>;
+  /** A new, empty file opened for appending; rejects with EEXIST. */
+  create(path: string): Promise<AppendFile>;
+  /** An existing file opened for appending at its end. */
+  open(path: string): Promise<AppendFile>;
+  /** Fewer bytes than asked only at the file's end. */
+  read(path: string, offset: number, length: number): Promise<Buffer>;
+  /** The whole file, or undefined where there is none. */
+  readWhole(path: string): Promise<Buffer | undefined>;
+  /** Replaces the file's content atomically and durably: temporary file, sync, rename, folder sync. */
+  writeWhole(path: string, bytes: Uint8Array): Promise<void>;
+  remove(path: string): Promise<void>;
+  syncFolder(folder: string): Promise<void>;
+  /** Bytes that the file system could still take. */
+  freeBytes(): Promise<number>;
+}
+
+export interface AppendFile {
+  /** Bytes in the file, appended ones included. */
+  readonly lengthBytes: number;
+  append(chunks: readonly Uint8Array[]): Promise<void>;
+  sync(): Promise<void>;
+  /** Cuts the file; durable after the next `sync`. */
+  truncate(lengthBytes: number): Promise<void>;
+  close(): Promise<void>;
+}
