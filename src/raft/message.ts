@@ -52,7 +52,12 @@ interface Envelope {
 
 export type Message = Envelope &
   (
-    | { readonly kind: 'preVote' | 'vote'; readonly lastIndex: Index; readonly lastTerm: Term; readonly transfer: boolean }
+    | {
+        readonly kind: 'preVote' | 'vote';
+        readonly lastIndex: Index;
+        readonly lastTerm: Term;
+        readonly transfer: boolean;
+      }
     | { readonly kind: 'preVoteReply' | 'voteReply'; readonly granted: boolean }
     | {
         readonly kind: 'append';
@@ -84,5 +89,10 @@ export type Message = Envelope &
     | { readonly kind: 'timeoutNow' }
     /** A follower asks the leader for a read index; `context` is unique per attempt. */
     | { readonly kind: 'readIndex'; readonly context: number }
-    | { readonly kind: 'readIndexReply'; readonly context: number; readonly index: Index; readonly rejected: boolean }
+    | {
+        readonly kind: 'readIndexReply';
+        readonly context: number;
+        readonly index: Index;
+        readonly rejected: boolean;
+      }
   );

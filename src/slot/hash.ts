@@ -20,7 +20,10 @@ export function slotOfKey(key: Buffer, slots: number): number {
 }
 
 /** First and last hash slot of a table's slot, both included. */
-export function hashRangeOfSlot(slot: number, slots: number): { readonly first: number; readonly last: number } {
+export function hashRangeOfSlot(
+  slot: number,
+  slots: number,
+): { readonly first: number; readonly last: number } {
   return {
     first: Math.ceil((slot * HASH_SLOTS) / slots),
     last: Math.ceil(((slot + 1) * HASH_SLOTS) / slots) - 1,

@@ -1,4 +1,89 @@
 /**
- * The binlog: one physical, shared, append-only log a node; one logical Raft log a replica.
- * Interface only while it is being built: see the class below.
+ * The binlog's surface: one physical, shared, append-only log a node; one logical Raft log a replica.
+ *
+ * `openBinlog` (binlog-recovery.ts) replays the segments and hands out the Binlog with what it found of each replica.
  */
+
+/** Node-local, never reused: keys the frames of one replica's life on this node. */
+export type ReplicaId = number;
+
+/** A log entry as the binlog keeps it; the same shape as Raft's, without knowing Raft. */
+export interface BinlogEntry {
+  readonly index: number;
+  readonly term: number;
+  readonly kind: 'empty' | 'command' | 'configuration';
+  readonly data: Buffer;
+}
+
+/** One replica's contribution to a batch. All of a batch is durable or, after a crash, a prefix of it. */
+export type BinlogRecord =
+  /** A first index at or below the last one kept replaces that suffix. */
+  | { readonly kind: 'entries'; readonly replicaId: ReplicaId; readonly entries: readonly BinlogEntry[] }
+  | {
+      readonly kind: 'hardState';
+      readonly replicaId: ReplicaId;
+      readonly term: number;
+      readonly votedFor: number;
+      readonly commit: number;
+    }
+  /** The replica exists: written, synced, before it says a word to anyone. `birth` is opaque to the binlog. */
+  | { readonly kind: 'birth'; readonly replicaId: ReplicaId; readonly birth: Buffer }
+  /** The log starts after `index` and what came before is gone (snapshot installed). `mark` is opaque. */
+  | {
+      readonly kind: 'snapshot';
+      readonly replicaId: ReplicaId;
+      readonly index: number;
+      readonly term: number;
+      readonly mark: Buffer;
+    }
+  /** The replica is gone for good; its frames may be freed, this record never is. `tombstone` is opaque. */
+  | { readonly kind: 'tombstone'; readonly replicaId: ReplicaId; readonly tombstone: Buffer };
+
+export interface RecoveredReplica {
+  readonly replicaId: ReplicaId;
+  readonly birth: Buffer;
+  readonly tombstone: Buffer | undefined;
+  readonly snapshot: { readonly index: number; readonly term: number; readonly mark: Buffer } | undefined;
+  readonly hardState: { readonly term: number; readonly votedFor: number; readonly commit: number };
+  /** The entry before the first one kept. */
+  readonly compactedIndex: number;
+  readonly compactedTerm: number;
+  readonly terms: readonly { readonly from: number; readonly term: number }[];
+  readonly lastIndex: number;
+  /** All after `appliedIndexOf(replica)`, contiguous up to lastIndex. */
+  readonly entries: readonly BinlogEntry[];
+  /** Set when frames of this replica were damaged before the tail: it must be rebuilt from its peers. */
+  readonly damaged: string | undefined;
+}
+
+export interface Binlog {
+  /**
+   * Resolves when the records are durable. One write and one sync are in flight at a time; what is appended meanwhile goes as
+   * the next batch. A rejection is final: the caller stops the process.
+   * `lazy` records (a mere new commit index) ask for no sync of their own and ride with the next that does.
+   */
+  append(records: readonly BinlogRecord[], options?: { readonly lazy?: boolean }): Promise<void>;
+  /** Reads kept entries from disk (or memory), at least one when there is one, up to about `bytesMax`. */
+  read(replicaId: ReplicaId, from: number, bytesMax: number): Promise<readonly BinlogEntry[]>;
+  /** Entries up to and including `index` are in the engine, synced, and no follower needs them any more. */
+  release(replicaId: ReplicaId, index: number): void;
+  /**
+   * Frees whole old segments. Replicas that pin the oldest one although it is due are named to `onPinned`, whose answer is
+   * to checkpoint them and `release`; hard state, births, marks, tombstones and what is unreleased are copied forward, synced,
+   * before the unlink.
+   */
+  purge(): Promise<void>;
+  readonly sizeBytes: number;
+  readonly lastReplicaId: ReplicaId;
+  close(): Promise<void>;
+}
+
+export interface BinlogOptions {
+  /** A new segment is begun when the current one has reached this. */
+  readonly segmentBytes: number;
+  /** purge() acts when the log is larger than this. */
+  readonly binlogBytesMax: number;
+  /** Below this many free bytes, appends of entries are refused by the slot layer (see freeBytesLow). */
+  readonly freeBytesMin: number;
+  readonly onPinned: (replicaId: ReplicaId) => void;
+}

@@ -1,0 +1,169 @@
+/**
+ * The core's whole surface: what goes in (`RaftCore`), what comes out (`Ready`), and the one safe order.
+ *
+ * The driver's loop, for each group:
+ *   1. feed inputs: tick, step, propose, readIndex, ...
+ *   2. `ready()`; if there is one:
+ *      a. send `messages` now (a leader's appends travel while its own disk works);
+ *      b. hand `hardState` and `entries` to the binlog, in the order of the Readys, as one record batch;
+ *      c. answer `reads`, start `loads`, queue `committed` for apply;
+ *   3. when the binlog says that batch is durable: `saved(...)` with the Ready's last entry (or none), and only then send
+ *      `messagesAfterSave` (votes, append replies: everything that the disk must not deny after a crash).
+ *   4. when entries are applied: `applied(index)`.
+ * Several Readys may be between 2 and 3 at once; the binlog keeps their order.
+ */
+import type { Random } from '../random.js';
+import type {
+  Configuration,
+  Entry,
+  HardState,
+  Index,
+  MemberId,
+  Message,
+  SnapshotMark,
+  Term,
+} from './message.js';
+
+export interface RaftSettings {
+  /** A follower that heard nothing for this long, times a random factor in [1, 2), campaigns. */
+  readonly electionTimeoutMs: number;
+  readonly heartbeatMs: number;
+  /** A heartbeat ack promises no vote to anyone else for this long; a restarted voter abstains as long. */
+  readonly leaseMs: number;
+  /** Taken off the lease for clocks that run at different speeds. */
+  readonly leaseMarginMs: number;
+  /** Entries of one append message, at least one entry whatever its size. */
+  readonly appendBytesMax: number;
+  /** Entries sent to one follower and not yet acknowledged. */
+  readonly inflightBytesMax: number;
+  /** A larger proposal is refused before it is appended. */
+  readonly proposalBytesMax: number;
+  /** Proposals appended by this leader and not yet committed; an empty log tail always admits one. */
+  readonly uncommittedBytesMax: number;
+  /** Saved and applied entries kept in memory for followers; older ones are loaded from the binlog. */
+  readonly memoryBytesMax: number;
+  /** `index`: every read confirms a quorum. `lease`: the leader answers alone while its lease holds. */
+  readonly reads: 'index' | 'lease';
+}
+
+/** The log as recovery found it. */
+export interface LogStart {
+  /** The entry before the first one kept: (0, 0) for a whole log. */
+  readonly compactedIndex: Index;
+  readonly compactedTerm: Term;
+  /** The term of every kept entry as runs: from this index on, until the next run. Ordered. */
+  readonly terms: readonly { readonly from: Index; readonly term: Term }[];
+  readonly lastIndex: Index;
+  /** The tail held in memory: contiguous, up to lastIndex, and holding at least all after appliedIndex. */
+  readonly entries: readonly Entry[];
+}
+
+export interface RaftOptions {
+  readonly id: MemberId;
+  /** As of `appliedIndex`. */
+  readonly configuration: Configuration;
+  readonly hardState: HardState;
+  readonly log: LogStart;
+  readonly appliedIndex: Index;
+  /** True when this process found the replica on disk: it abstains from votes for leaseMs. */
+  readonly restarted: boolean;
+  readonly nowMs: number;
+  readonly random: Random;
+  readonly settings: RaftSettings;
+}
+
+export interface Ready {
+  /** Changed term, vote or commit; to be made durable with `entries`. */
+  readonly hardState: HardState | undefined;
+  /** True when messagesAfterSave or entries depend on it; a mere new commit may be written without a sync of its own. */
+  readonly mustSync: boolean;
+  /** To append. The first one's index may be at or below the binlog's last: then it replaces that suffix. */
+  readonly entries: readonly Entry[];
+  /** Depend on nothing that is not durable already. */
+  readonly messages: readonly Message[];
+  readonly messagesAfterSave: readonly Message[];
+  /** To apply, in order, each exactly once an incarnation; all of them durable here. */
+  readonly committed: readonly Entry[];
+  /** Reads whose index is known: serve when applied >= index. */
+  readonly reads: readonly ReadState[];
+  /** Entries that a follower needs and memory no longer holds. */
+  readonly loads: readonly EntryLoad[];
+  /** Followers that need what the log no longer holds at all: a snapshot. */
+  readonly snapshotsWanted: readonly MemberId[];
+  /** Present when the leader, the term or the own role changed. */
+  readonly status: RaftStatus | undefined;
+}
+
+export type ReadState =
+  | { readonly kind: 'ready'; readonly context: number; readonly index: Index }
+  /** Not the leader, or no longer: definite, nothing was read. */
+  | { readonly kind: 'refused'; readonly context: number };
+
+export interface EntryLoad {
+  readonly to: MemberId;
+  readonly from: Index;
+  readonly bytesMax: number;
+}
+
+export interface RaftStatus {
+  readonly role: 'follower' | 'preCandidate' | 'candidate' | 'leader';
+  readonly term: Term;
+  readonly leader: MemberId;
+  readonly votedFor: MemberId;
+  readonly lastIndex: Index;
+  readonly commitIndex: Index;
+  readonly appliedIndex: Index;
+  readonly transferringTo: MemberId;
+  readonly configuration: Configuration;
+}
+
+export type ProposeResult =
+  | { readonly kind: 'accepted'; readonly index: Index; readonly term: Term }
+  /** Nothing was appended: safe to tell the client "not done". */
+  | { readonly kind: 'refused'; readonly why: 'notLeader' | 'transferring' | 'tooLarge' | 'uncommittedFull' };
+
+export type ConfigurationChange = {
+  readonly add: readonly MemberId[];
+  readonly addLearners: readonly MemberId[];
+  readonly remove: readonly MemberId[];
+  /** Simple changes (one voter) need no joint phase; `joint` forces one. */
+  readonly transition: 'auto' | 'joint' | 'jointExplicit';
+};
+
+export interface RaftCore {
+  readonly status: RaftStatus;
+
+  /** `nowMs` is the monotonic clock in all of these. A late tick is normal: elapsed time is measured, not counted. */
+  tick(nowMs: number): void;
+  /** When the next tick can matter; Infinity while asleep. */
+  readonly nextTickMs: number;
+  step(message: Message, nowMs: number): void;
+  propose(data: Buffer, nowMs: number): ProposeResult;
+  proposeConfiguration(
+    change: ConfigurationChange,
+    nowMs: number,
+  ): ProposeResult | { kind: 'refused'; why: string };
+  /** Answers through Ready.reads. On a follower it asks the leader. */
+  readIndex(context: number, nowMs: number): void;
+  /** False when refused: not leader, not a voter, already under way. Ends by success or after one election time-out. */
+  transferLeadership(to: MemberId, nowMs: number): boolean;
+  /** Campaigns now, whatever the timer says (tests, and the closed stream of a dead leader). */
+  campaign(nowMs: number): void;
+
+  ready(): Ready | undefined;
+  /** Everything handed out up to this entry is durable; ignored if the log has another term there by now. */
+  saved(lastIndex: Index, lastTerm: Term): void;
+  applied(index: Index): void;
+  /** Answers an EntryLoad; ignored when no longer wanted. An empty array: could not be read, ask again later. */
+  loaded(to: MemberId, entries: readonly Entry[], nowMs: number): void;
+  /** The peer's stream broke: what was in flight may be lost, so probe. */
+  unreachable(peer: MemberId): void;
+  /** The log before and including `index` may go; index <= applied. */
+  compact(index: Index): void;
+  /** A snapshot was put in place at `mark` (its synced binlog mark written): log and configuration start there. */
+  restored(mark: SnapshotMark): void;
+  /** How a snapshot sent to `peer` ended. */
+  snapshotReported(peer: MemberId, ok: boolean): void;
+  /** May the leader answer a read alone at this moment? Checked again after the read was computed. */
+  leaseHolds(nowMs: number): boolean;
+}
