@@ -16,7 +16,7 @@ export interface Session {
   /** Checks a password; on success the connection may use the table and has it selected. */
   authenticate(table: string | undefined, password: Buffer): Promise<Reply>;
   /** Moves to a table by id or name, if this connection may. */
-  select(table: string): Reply;
+  select(table: string): Reply | Promise<Reply>;
   /** May this connection use the selected table now? */
   readonly authenticated: boolean;
   readonly node: NodeView;

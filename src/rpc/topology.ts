@@ -9,6 +9,8 @@ export interface Topology {
   readonly epoch: number;
   readonly nodes: readonly NodeInfo[];
   readonly tables: readonly TableInfo[];
+  /** Said in so many words: a table that is merely missing (an old backup of the metadata) loses nothing. */
+  readonly droppedTableIds?: readonly number[];
 }
 
 export interface NodeInfo {

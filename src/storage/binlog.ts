@@ -74,6 +74,8 @@ export interface Binlog {
    */
   purge(): Promise<void>;
   readonly sizeBytes: number;
+  /** The disk is nearly full: refuse what makes the log grow. Sampled now and then, and by purge(). */
+  readonly freeBytesLow: boolean;
   readonly lastReplicaId: ReplicaId;
   close(): Promise<void>;
 }

@@ -1,0 +1,84 @@
+/**
+ * Many small registers, each shared by five clients on different nodes, and each left alone after some 300
+ * operations: the search for a linearization is exponential in width and in unknown outcomes, not in keys.
+ *
+ * Every value is written once, so that a read names its write. A key that faults hit often is left earlier:
+ * each unknown outcome counts as several operations.
+ */
+import { checkRegisters } from '../checkers/register.js';
+import type { History } from '../history.js';
+import { integerReply, okReply, type Request, readRequest } from '../pinned-client.js';
+import type { CheckResult } from '../report.js';
+import { clientOf, type Workload, type WorkloadContext } from './workload.js';
+
+const CLIENTS_A_KEY = 5;
+const OPERATIONS_A_KEY_MAX = 300;
+const COST_OF_UNKNOWN = 15;
+
+interface Group {
+  key: string;
+  cost: number;
+}
+
+export class RegisterWorkload implements Workload {
+  readonly name = 'register';
+  private readonly written: string[] = [];
+  private values = 0;
+
+  async drive(context: WorkloadContext, isOver: () => boolean): Promise<void> {
+    const groups = Array.from({ length: Math.ceil(context.clients / CLIENTS_A_KEY) }, () =>
+      this.newGroup(context),
+    );
+    const clients = Array.from({ length: context.clients }, (_, index) => {
+      const group = groups[Math.floor(index / CLIENTS_A_KEY)]!;
+      return this.driveClient(context, group, 1 + (index % context.nodes.length), isOver);
+    });
+    await Promise.all(clients);
+  }
+
+  keys(): readonly string[] {
+    return this.written;
+  }
+
+  judge(history: History): CheckResult[] {
+    return checkRegisters(history.operations);
+  }
+
+  private newGroup(context: WorkloadContext): Group {
+    const group = { key: '', cost: 0 };
+    this.rotate(context, group);
+    return group;
+  }
+
+  private rotate(context: WorkloadContext, group: Group): void {
+    group.key = `${context.prefix}:register:${this.written.length}`;
+    group.cost = 0;
+    this.written.push(group.key);
+  }
+
+  private async driveClient(
+    context: WorkloadContext,
+    group: Group,
+    node: number,
+    isOver: () => boolean,
+  ): Promise<void> {
+    const client = clientOf(context, node);
+    const lane = client.lane();
+    while (!isOver()) {
+      if (group.cost >= OPERATIONS_A_KEY_MAX) this.rotate(context, group);
+      group.cost++;
+      const { kind } = await client.perform(lane, this.nextRequest(context, group.key));
+      if (kind === 'unreachable') group.cost--;
+      if (kind === 'unknown') group.cost += COST_OF_UNKNOWN;
+    }
+    client.close();
+  }
+
+  private nextRequest(context: WorkloadContext, key: string): Request {
+    const die = context.random.below(20);
+    if (die < 10) return readRequest(key);
+    if (die < 12) return { f: 'delete', key, value: null, args: ['DEL', key], valueOf: integerReply };
+    const value = `v${this.values++}`;
+    return { f: 'write', key, value, args: ['SET', key, value], valueOf: okReply };
+  }
+}

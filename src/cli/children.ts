@@ -1,0 +1,68 @@
+/**
+ * The processes that `talus start` made: started, watched, stopped together.
+ *
+ * They live in process groups of their own, so that a Ctrl-C in the terminal reaches the parent alone, who then stops them in
+ * order; and each ends by itself when its standard input ends, which it does when the parent dies however it dies.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { packageRoot } from '../rpc/package-root.js';
+
+/** How long a child may take to stop before it is killed. */
+const STOP_MS = 15_000;
+
+export class ChildProcesses {
+  /** Resolves with what the first child that died said. */
+  readonly failure: Promise<Error>;
+  private readonly children = new Map<string, ChildProcess>();
+  private fail!: (why: Error) => void;
+  private report: ((name: string, how: string) => void) | undefined;
+  private stopping = false;
+
+  constructor() {
+    this.failure = new Promise((resolve) => {
+      this.fail = resolve;
+    });
+  }
+
+  start(name: string, args: readonly string[]): void {
+    const child = spawn(process.execPath, [join(packageRoot(), 'bin', 'talus.js'), ...args], {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'pipe'],
+      env: { ...process.env, TALUS_STOP_WITH_STDIN: '1' },
+    });
+    this.children.set(name, child);
+    let said = '';
+    child.stderr!.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-4096);
+    });
+    // `close` and not `exit`: its last words have been read by then.
+    child.on('close', (code, signal) => {
+      this.children.delete(name);
+      if (this.stopping) return;
+      const how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
+      const words = said.trim().split('\n').at(-1)?.replace(/^talus: /, '');
+      this.fail(new Error(`${name}: ${words || how}`));
+      this.report?.(name, words ? `${how} (${words})` : how);
+    });
+  }
+
+  /** From now on a death is news, not a failed start. */
+  reportDeaths(report: (name: string, how: string) => void): void {
+    this.report = report;
+  }
+
+  /** Asks all to stop, waits, and kills what does not. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    const ends = [...this.children.values()].map(
+      (child) => new Promise<void>((resolve) => child.once('close', () => resolve())),
+    );
+    for (const child of this.children.values()) child.kill('SIGTERM');
+    const killer = setTimeout(() => {
+      for (const child of this.children.values()) child.kill('SIGKILL');
+    }, STOP_MS);
+    await Promise.all(ends);
+    clearTimeout(killer);
+  }
+}

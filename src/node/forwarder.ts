@@ -1,0 +1,180 @@
+/**
+ * Client requests on their way to the node that leads, and the answers on their way back.
+ *
+ * A request that was handed to the transport has, until its reply, an unknown outcome: a broken stream or a passed deadline
+ * says `unknown`, never `refused`. A request that the transport would not take is refused: it went nowhere.
+ */
+import type { Env, Timer } from '../env.js';
+import { encodeReply } from '../resp/encoder.js';
+import { ReplyDecoder } from '../resp/decoder.js';
+import type { Reply } from '../resp/reply.js';
+import { ReplyWriter } from '../resp/writer.js';
+import type { NodeId, PeerTransport } from '../rpc/transport.js';
+import type { Outcome, RefusalReason, SlotRequest } from '../slot/requests.js';
+import {
+  decodeReplyMessage,
+  decodeRequest,
+  encodeReplyMessage,
+  encodeRequest,
+  type WireReply,
+  type WireRequest,
+} from './wire.js';
+
+export interface Leadership {
+  /** 0: no leader known. */
+  readonly nodeId: NodeId;
+  readonly term: number;
+}
+
+/** `refused` also says who leads as far as the refusing node knows. */
+export type ForwardOutcome =
+  | Exclude<Outcome<Reply>, { kind: 'refused' }>
+  | { readonly kind: 'refused'; readonly why: RefusalReason; readonly leader: Leadership | undefined };
+
+/** What this node does for others. */
+export interface LocalSlots {
+  execute(groupId: number, request: SlotRequest<Reply>, expectedTerm: number): void;
+  leadership(groupId: number): Leadership;
+}
+
+interface Outstanding {
+  readonly peer: NodeId;
+  readonly deadlineMs: number;
+  done(outcome: ForwardOutcome): void;
+}
+
+/** The peer answers at the deadline; it gets this much longer to be heard. */
+const REPLY_GRACE_MS = 500;
+const SWEEP_MS = 250;
+
+export class Forwarder {
+  private nextRequestId = 0;
+  private readonly outstanding = new Map<number, Outstanding>();
+  private readonly questions = new Map<number, (leader: Leadership) => void>();
+  private sweeper: Timer | undefined;
+  private readonly writer = new ReplyWriter();
+
+  constructor(
+    private readonly env: Env,
+    private readonly transport: Pick<PeerTransport, 'send'>,
+    private readonly local: LocalSlots,
+  ) {}
+
+  send(
+    peer: NodeId,
+    groupId: number,
+    expectedTerm: number,
+    request: Omit<SlotRequest<Reply>, 'done'>,
+    done: (outcome: ForwardOutcome) => void,
+  ): void {
+    const requestId = ++this.nextRequestId;
+    const message = encodeRequest({
+      kind: 'execute',
+      requestId,
+      groupId,
+      expectedTerm,
+      remainingMs: request.deadlineMs - this.env.monotonicMs(),
+      session: request.session,
+      access: request.kind,
+      group: request.group,
+    });
+    // Registered first: a transport may answer within send.
+    this.outstanding.set(requestId, { peer, deadlineMs: request.deadlineMs + REPLY_GRACE_MS, done });
+    if (this.transport.send(peer, 'request', message)) return this.sweepLater();
+    this.settle(requestId, { kind: 'refused', why: 'notLeader', leader: undefined });
+  }
+
+  /** Asks a peer who leads a group; no answer is no harm. */
+  ask(peer: NodeId, groupId: number, answer: (leader: Leadership) => void): void {
+    const requestId = ++this.nextRequestId;
+    if (!this.transport.send(peer, 'request', encodeRequest({ kind: 'leader', requestId, groupId }))) return;
+    this.questions.set(requestId, answer);
+    this.env.after(REPLY_GRACE_MS, () => this.questions.delete(requestId));
+  }
+
+  peerDown(peer: NodeId): void {
+    for (const [requestId, { peer: to }] of [...this.outstanding]) {
+      if (to === peer) this.settle(requestId, { kind: 'unknown' });
+    }
+  }
+
+  onRequest(from: NodeId, message: Buffer): void {
+    const request = decodeRequest(message);
+    const { requestId, groupId } = request;
+    if (request.kind === 'leader') {
+      const { nodeId, term } = this.local.leadership(groupId);
+      this.reply(from, { kind: 'leader', requestId, leaderNodeId: nodeId, term });
+      return;
+    }
+    this.executeFor(from, request);
+  }
+
+  onReply(message: Buffer): void {
+    const reply = decodeReplyMessage(message);
+    switch (reply.kind) {
+      case 'leader':
+        this.questions.get(reply.requestId)?.({ nodeId: reply.leaderNodeId, term: reply.term });
+        this.questions.delete(reply.requestId);
+        break;
+      case 'done':
+        this.settle(reply.requestId, { kind: 'done', replies: reply.replies.map(decodeOne) });
+        break;
+      case 'refused': {
+        const leader = { nodeId: reply.leaderNodeId, term: reply.term };
+        this.settle(reply.requestId, { kind: 'refused', why: reply.why, leader });
+        break;
+      }
+      case 'unknown':
+        this.settle(reply.requestId, { kind: 'unknown' });
+    }
+  }
+
+  private executeFor(from: NodeId, request: WireRequest & { kind: 'execute' }): void {
+    const { requestId, groupId, session, group } = request;
+    const deadlineMs = this.env.monotonicMs() + request.remainingMs;
+    const done = (outcome: Outcome<Reply>): void => this.reply(from, this.wireReply(requestId, groupId, outcome));
+    this.local.execute(groupId, { session, kind: request.access, group, deadlineMs, done }, request.expectedTerm);
+  }
+
+  private wireReply(requestId: number, groupId: number, outcome: Outcome<Reply>): WireReply {
+    if (outcome.kind === 'unknown') return { kind: 'unknown', requestId };
+    if (outcome.kind === 'done') {
+      return { kind: 'done', requestId, replies: outcome.replies.map((reply) => this.encodeOne(reply)) };
+    }
+    const { nodeId, term } = this.local.leadership(groupId);
+    return { kind: 'refused', requestId, why: outcome.why, leaderNodeId: nodeId, term };
+  }
+
+  private reply(to: NodeId, reply: WireReply): void {
+    this.transport.send(to, 'reply', encodeReplyMessage(reply));
+  }
+
+  private encodeOne(reply: Reply): Buffer {
+    encodeReply(reply, 'peer', this.writer);
+    return this.writer.take();
+  }
+
+  private settle(requestId: number, outcome: ForwardOutcome): void {
+    const entry = this.outstanding.get(requestId);
+    if (entry === undefined) return;
+    this.outstanding.delete(requestId);
+    entry.done(outcome);
+  }
+
+  private sweepLater(): void {
+    this.sweeper ??= this.env.after(SWEEP_MS, () => {
+      this.sweeper = undefined;
+      const nowMs = this.env.monotonicMs();
+      for (const [requestId, { deadlineMs }] of [...this.outstanding]) {
+        if (deadlineMs <= nowMs) this.settle(requestId, { kind: 'unknown' });
+      }
+      if (this.outstanding.size > 0) this.sweepLater();
+    });
+  }
+}
+
+function decodeOne(bytes: Buffer): Reply {
+  const decoder = new ReplyDecoder();
+  decoder.feed(bytes);
+  return decoder.next()!;
+}

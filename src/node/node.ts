@@ -1,0 +1,420 @@
+/**
+ * A node: builds the parts and joins them, and is the only place that knows all of them.
+ *
+ * Everything that touches the world comes in through NodeWorld (the five seams), so that a whole node runs in the simulator
+ * as it runs in a process. The life: open what the disk holds, become somebody (an identity from PM, kept on disk before
+ * anything else happens), speak with peers, follow the topology. The topology is kept on disk too: a node that knows its
+ * identity serves without PM.
+ */
+import type { NodeView } from '../commands/session.js';
+import { stateMachine } from '../commands/state-machine.js';
+import type { Env, Timer } from '../env.js';
+import type { Connection, RequestHandler } from '../resp/connection.js';
+import type { Reply } from '../resp/reply.js';
+import { createCodec, type RaftCodec } from '../rpc/codec.js';
+import type { NodeReport, PlacementClient, ReplicaReport, Topology, TransferOrder } from '../rpc/topology.js';
+import type { Lane, NodeId, PeerTransport } from '../rpc/transport.js';
+import { Checkpointer } from '../slot/checkpoint.js';
+import { Pump } from '../slot/pump.js';
+import { readStoredStates } from '../slot/states.js';
+import type { Binlog } from '../storage/binlog.js';
+import { decodeEntries, encodeEntries } from '../storage/binlog-record.js';
+import { openBinlog } from '../storage/binlog-recovery.js';
+import type { Engine } from '../storage/engine.js';
+import type { Files } from '../storage/files.js';
+import { Access } from './access.js';
+import { Forwarder, type Leadership } from './forwarder.js';
+import { Leaders } from './leaders.js';
+import { Outbox } from './outbox.js';
+import { type NodeSlot, Replicas } from './replicas.js';
+import { Router } from './router.js';
+import { ClientSession, type Port, type SessionHost } from './session.js';
+import type { NodeSettings } from './settings.js';
+import { TopologyView } from './topology.js';
+
+export interface Identity {
+  readonly clusterId: string;
+  readonly nodeId: number;
+}
+
+/** The node's world: the five seams, and where broken invariants go. */
+export interface NodeWorld {
+  readonly env: Env;
+  readonly files: Files;
+  openEngine(): Promise<Engine>;
+  /** Streams to and from the peers, as this identity. Called once. */
+  connectPeers(identity: Identity): Promise<PeerTransport>;
+  /** The conversation with PM; `registrationKey` is on disk. */
+  placement(registrationKey: string, identity: Identity | undefined): PlacementClient;
+  /** Must not return to a working node: the process stops. */
+  fatal(why: unknown): void;
+}
+
+/** What someone watching from outside is told; the simulator's oracles and the metrics listen here. */
+export interface NodeObserver {
+  entryApplied?(slot: NodeSlot, index: number, term: number): void;
+  statusChanged?(slot: NodeSlot): void;
+}
+
+const IDENTITY_FILE = 'identity.json';
+const TOPOLOGY_FILE = 'topology.json';
+const REGISTRATION_FILE = 'registration.json';
+const DISK_CHECK_MS = 2000;
+
+export class Node implements SessionHost {
+  readonly router: Router;
+  readonly leaders: Leaders;
+  readonly access = new Access();
+  readonly incarnation: string;
+  private identity: Identity | undefined;
+  private topologyView = TopologyView.empty;
+  private adopting: Promise<void> = Promise.resolve();
+  private transport: PeerTransport | undefined;
+  private outbox: Outbox | undefined;
+  private readonly forwarder: Forwarder;
+  private placement: PlacementClient | undefined;
+  private reportTimer: Timer | undefined;
+  private diskTimer: Timer | undefined;
+  private reportDue = false;
+  private readonly reachable = new Set<NodeId>();
+  private readonly codec: RaftCodec = createCodec({ encodeEntries, decodeEntries });
+  /** What stops a client from being served: empty once topology and identity are there. */
+  placementUp = false;
+  stopping = false;
+  private closed = false;
+
+  private constructor(
+    private readonly world: NodeWorld,
+    readonly settings: NodeSettings,
+    private readonly engine: Engine,
+    private readonly binlog: Binlog,
+    readonly replicas: Replicas,
+    private readonly pump: Pump<Reply>,
+    readonly checkpointer: Checkpointer,
+    readonly view: NodeView,
+    private readonly pid: number,
+  ) {
+    const { env } = world;
+    this.incarnation = env.random.u32().toString(36) + env.random.u32().toString(36);
+    // Before there are peers nobody can be sent to.
+    const lane: Pick<PeerTransport, 'send'> = { send: (to, name, bytes) => this.transport?.send(to, name, bytes) ?? false };
+    this.forwarder = new Forwarder(env, lane, replicas);
+    this.leaders = new Leaders(env, {
+      membersOf: (groupId) => this.otherMembers(groupId),
+      ask: (nodeId, groupId, answer) => this.forwarder.ask(nodeId, groupId, answer),
+    });
+    this.router = new Router(env, () => this.nodeId, replicas, this.forwarder, this.leaders, settings.router);
+  }
+
+  /** Opens what the disk holds and starts everything. Rejects with what the operator must mend. */
+  static async open(
+    world: NodeWorld,
+    settings: NodeSettings,
+    makeView: (node: () => Node) => NodeView,
+    pid: number,
+    observer: NodeObserver = {},
+  ): Promise<Node> {
+    const { env, files } = world;
+    const engine = await world.openEngine();
+    const states = await readStoredStates(engine);
+    const checkpointer = new Checkpointer(env, engine, settings.checkpoint, states.lastStateId, world.fatal);
+    const onPinned = (): void => void checkpointer.round();
+    const recovery = await openBinlog(
+      files,
+      { ...settings.binlog, onPinned },
+      ({ replicaId }) => states.byReplica.get(replicaId)?.meta.appliedIndex ?? 0,
+    );
+    const { binlog } = recovery;
+    const pump = new Pump<Reply>(env, binlog, settings.tickMs, world.fatal, () => node.outbox?.flush());
+    const replicas = new Replicas({
+      env,
+      engine,
+      binlog,
+      pump,
+      checkpointer,
+      machine: stateMachine,
+      settings: settings.slot,
+      post: (to, groupId, message) => node.outbox?.post(to, groupId, message),
+      statusChanged: (slot) => {
+        node.slotChanged(slot);
+        observer.statusChanged?.(slot);
+      },
+      entryApplied: (slot, index, term) => observer.entryApplied?.(slot, index, term),
+      fatal: world.fatal,
+    });
+    const node: Node = new Node(
+      world,
+      settings,
+      engine,
+      binlog,
+      replicas,
+      pump,
+      checkpointer,
+      makeView(() => node),
+      pid,
+    );
+    await node.start(recovery.replicas, states.byReplica);
+    return node;
+  }
+
+  get nodeId(): number {
+    return this.identity?.nodeId ?? 0;
+  }
+
+  get binlogBytes(): number {
+    return this.binlog.sizeBytes;
+  }
+
+  get clusterId(): string {
+    return this.identity?.clusterId ?? '';
+  }
+
+  topology(): TopologyView {
+    return this.topologyView;
+  }
+
+  isReachable(nodeId: number): boolean {
+    return this.reachable.has(nodeId);
+  }
+
+  wallMs(): number {
+    return this.world.env.wallMs();
+  }
+
+  monotonicMs(): number {
+    return this.world.env.monotonicMs();
+  }
+
+  /** A new client connection's handler. */
+  openSession(connection: Connection, port: Port): RequestHandler {
+    return new ClientSession(this, connection, port);
+  }
+
+  /** Why this node should get no new clients; empty when it should. */
+  unreadiness(): readonly string[] {
+    if (this.stopping) return ['the node is stopping'];
+    if (this.identity === undefined) return ['not registered with a placement manager yet'];
+    if (this.topologyView.epoch === 0) return ['no topology yet'];
+    const leaderless = [...this.topologyView.groups()].filter(({ group }) => this.leaders.of(group.groupId) === undefined);
+    const mine = leaderless.filter(({ group }) => group.birthNodeIds.includes(this.nodeId));
+    return mine.length === 0 ? [] : [`${mine.length} slots have no leader that this node knows`];
+  }
+
+  /** Hands leaderships over, as far as somebody can take them within `timeoutMs`. */
+  async resign(timeoutMs: number): Promise<void> {
+    this.stopping = true;
+    const { env } = this.world;
+    const deadlineMs = env.monotonicMs() + timeoutMs;
+    while (env.monotonicMs() < deadlineMs && this.reachable.size > 0) {
+      const led = [...this.replicas.all].filter((slot) => slot.isLeader && slot.birth.voters.length > 1);
+      if (led.length === 0) return;
+      for (const slot of led) this.handOver(slot);
+      await new Promise<void>((resolve) => env.after(50, resolve));
+    }
+  }
+
+  /** Stops everything and closes the disk; nothing acknowledged depends on this. */
+  async close(): Promise<void> {
+    this.stopping = true;
+    this.closed = true;
+    this.reportTimer?.cancel();
+    this.diskTimer?.cancel();
+    await this.placement?.close();
+    this.pump.close();
+    for (const slot of this.replicas.all) slot.close();
+    await this.transport?.close();
+    await this.checkpointer.round();
+    await this.checkpointer.close();
+    await this.binlog.close();
+    await this.engine.close();
+  }
+
+  private async start(
+    recovered: Awaited<ReturnType<typeof openBinlog>>['replicas'],
+    stored: Awaited<ReturnType<typeof readStoredStates>>['byReplica'],
+  ): Promise<void> {
+    this.identity = await this.readJson<Identity>(IDENTITY_FILE);
+    const topology = await this.readJson<Topology>(TOPOLOGY_FILE);
+    if (topology !== undefined) this.topologyView = new TopologyView(topology);
+    for (const replica of recovered.values()) await this.replicas.reopen(replica, stored.get(replica.replicaId));
+    this.pump.start();
+    this.checkpointer.start();
+    if (this.identity !== undefined) await this.meetPeers(this.identity);
+    if (topology !== undefined) await this.follow();
+    this.startPlacement(await this.registrationKey());
+    this.reportLater();
+    this.watchDisk();
+  }
+
+  private startPlacement(registrationKey: string): void {
+    this.placement = this.world.placement(registrationKey, this.identity);
+    this.placement.start({
+      onRegistered: (identity) => this.registered(identity),
+      onTopology: (topology) => void this.adopt(topology),
+      onTransfers: (orders) => this.transfer(orders),
+      onUp: () => {
+        this.placementUp = true;
+        this.report();
+      },
+      onDown: (why) => {
+        if (this.placementUp) this.world.env.log.warn('placement manager lost; running on', { why });
+        this.placementUp = false;
+      },
+    });
+  }
+
+  private async registered(identity: Identity): Promise<void> {
+    if (this.closed || this.identity !== undefined) return;
+    await this.writeJson(IDENTITY_FILE, identity);
+    this.identity = identity;
+    try {
+      await this.meetPeers(identity);
+    } catch (why) {
+      this.world.fatal(why);
+    }
+  }
+
+  private async meetPeers(identity: Identity): Promise<void> {
+    const transport = await this.world.connectPeers(identity);
+    transport.handlers = {
+      onMessage: (from, lane, message) => this.received(from, lane, message),
+      onUp: (peer) => void this.reachable.add(peer),
+      onDown: (peer) => this.peerDown(peer),
+    };
+    this.transport = transport;
+    this.outbox = new Outbox(transport, this.codec);
+  }
+
+  /** Disk first: a node must not act on a topology that it would not know after a restart. One at a time. */
+  private adopt(topology: Topology): Promise<void> {
+    this.adopting = this.adopting.then(() => this.adoptNow(topology)).catch(this.world.fatal);
+    return this.adopting;
+  }
+
+  private async adoptNow(topology: Topology): Promise<void> {
+    if (this.closed || topology.epoch <= this.topologyView.epoch) return;
+    await this.writeJson(TOPOLOGY_FILE, topology);
+    if (this.closed) return;
+    this.topologyView = new TopologyView(topology);
+    await this.follow();
+  }
+
+  private async follow(): Promise<void> {
+    const peers = this.topologyView.topology.nodes.filter((node) => node.nodeId !== this.nodeId);
+    this.transport?.setPeers(peers.map(({ nodeId, host, peerPort }) => ({ nodeId, host, port: peerPort })));
+    await this.replicas.follow(this.topologyView, this.nodeId);
+  }
+
+  private received(from: NodeId, lane: Lane, message: Buffer): void {
+    if (this.closed) return;
+    try {
+      if (lane === 'request') this.forwarder.onRequest(from, message);
+      else if (lane === 'reply') this.forwarder.onReply(message);
+      else for (const frame of this.codec.decodeFrames(message)) this.replicas.receive(frame.groupId, frame.message);
+    } catch (why) {
+      // A peer that speaks nonsense is a peer to be ignored; our own broken invariants stop the process.
+      if ((why as Error).name !== 'FormatError') return this.world.fatal(why);
+      this.world.env.log.error('malformed message from a peer', { from, lane, why: String(why) });
+    }
+  }
+
+  private peerDown(peer: NodeId): void {
+    this.reachable.delete(peer);
+    this.leaders.forgetNode(peer);
+    this.forwarder.peerDown(peer);
+    this.replicas.peerDown(peer);
+  }
+
+  private slotChanged(slot: NodeSlot): void {
+    this.leaders.learn(slot.birth.groupId, this.replicas.leadership(slot.birth.groupId));
+    this.reportSoon();
+  }
+
+  private otherMembers(groupId: number): readonly number[] {
+    const members = this.topologyView.place(groupId)?.group.birthNodeIds ?? [];
+    return members.filter((nodeId) => nodeId !== this.nodeId);
+  }
+
+  private transfer(orders: readonly TransferOrder[]): void {
+    for (const { groupId, toNodeId } of orders) {
+      const slot = this.replicas.get(groupId);
+      if (slot?.isLeader && this.reachable.has(toNodeId)) slot.transferTo(toNodeId);
+    }
+  }
+
+  private handOver(slot: NodeSlot): void {
+    if (slot.status.transferringTo !== 0) return;
+    const others = this.otherMembers(slot.birth.groupId).filter((nodeId) => this.reachable.has(nodeId));
+    const choice = others[slot.birth.slot % Math.max(1, others.length)];
+    if (choice !== undefined) slot.transferTo(choice);
+  }
+
+  private reportLater(): void {
+    this.reportTimer = this.world.env.after(this.settings.reportIntervalMs, () => {
+      this.report();
+      this.reportLater();
+    });
+  }
+
+  /** Leadership moves in bursts: one report tells of all of them. */
+  private reportSoon(): void {
+    if (this.reportDue) return;
+    this.reportDue = true;
+    this.world.env.after(20, () => {
+      this.reportDue = false;
+      this.report();
+    });
+  }
+
+  private report(): void {
+    if (this.closed || !this.placementUp) return;
+    const replicas = [...this.replicas.all].map(reportOf);
+    const report: NodeReport = { nodeId: this.nodeId, epoch: this.topologyView.epoch, pid: this.pid, replicas };
+    this.placement?.report(report);
+  }
+
+  private watchDisk(): void {
+    this.replicas.diskLow = this.binlog.freeBytesLow;
+    void this.binlog.purge().catch(this.world.fatal);
+    this.diskTimer = this.world.env.after(DISK_CHECK_MS, () => this.watchDisk());
+  }
+
+  private async registrationKey(): Promise<string> {
+    const existing = await this.readJson<{ readonly key: string }>(REGISTRATION_FILE);
+    if (existing !== undefined) return existing.key;
+    const { random } = this.world.env;
+    const key = Array.from({ length: 4 }, () => random.u32().toString(16).padStart(8, '0')).join('');
+    await this.writeJson(REGISTRATION_FILE, { key });
+    return key;
+  }
+
+  private async readJson<T>(path: string): Promise<T | undefined> {
+    const bytes = await this.world.files.readWhole(path);
+    return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as T);
+  }
+
+  private writeJson(path: string, value: object): Promise<void> {
+    return this.world.files.writeWhole(path, Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`));
+  }
+}
+
+function reportOf(slot: NodeSlot): ReplicaReport {
+  const { role, term, lastIndex, commitIndex, appliedIndex, configuration } = slot.status;
+  return {
+    groupId: slot.birth.groupId,
+    role: reportedRole(role, configuration.learners.includes(slot.birth.memberId)),
+    leaderNodeId: slot.leaderNodeId,
+    term,
+    lastIndex,
+    commitIndex,
+    appliedIndex,
+    keys: slot.state.keys,
+  };
+}
+
+function reportedRole(role: NodeSlot['status']['role'], learner: boolean): ReplicaReport['role'] {
+  if (learner) return 'learner';
+  return role === 'preCandidate' ? 'candidate' : role;
+}
+
+export type { Leadership };

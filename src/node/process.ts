@@ -1,0 +1,247 @@
+/**
+ * A node process: the real sockets, disk and peers around a Node, and how it starts and stops.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TlsOptions } from 'node:tls';
+import type { Env } from '../env.js';
+import { openProcessFolder, stopSignal } from '../process.js';
+import type { Connection, RequestHandler } from '../resp/connection.js';
+import { RespServer } from '../resp/server.js';
+import { ReplyWriter } from '../resp/writer.js';
+import { isLoopback, loadSecurity, type Security } from '../rpc/credentials.js';
+import { GrpcTransport } from '../rpc/grpc-transport.js';
+import { type OpsHttp, startOpsHttp } from '../rpc/ops-http.js';
+import { type PeerServer, startPeerServer } from '../rpc/peer-service.js';
+import { GrpcPlacementClient } from '../rpc/placement-client.js';
+import type { PeerTransport } from '../rpc/transport.js';
+import { openLevelEngine } from '../storage/level-engine.js';
+import { nodeFiles } from '../storage/node-files.js';
+import { systemEnv } from '../system-env.js';
+import { type NodeConfig, settingsOf } from './config.js';
+import { nodeView, type ProcessFigures } from './info.js';
+import { nodeMetrics } from './metrics.js';
+import { type Identity, Node, type NodeWorld } from './node.js';
+import type { Port } from './session.js';
+
+/** How long a stopping node tries to hand its leaderships over. */
+const RESIGN_MS = 2000;
+const CONNECTIONS_LEFT_CHECK_MS = 50;
+
+interface Ports {
+  readonly resp: number;
+  readonly cluster: number;
+  readonly peer: number;
+  readonly http: number;
+}
+
+/** Runs until SIGTERM or SIGINT. Rejects with one line when it cannot start. */
+export async function runNode(config: NodeConfig): Promise<void> {
+  const stopped = stopSignal();
+  const folder = await openProcessFolder({ ...config, process: config.name });
+  const env = systemEnv(folder.log);
+  const fatal = (why: unknown): void => {
+    // Whatever was acknowledged is on disk; going on with a broken invariant could lose it.
+    folder.log.error('fatal', { why: why instanceof Error ? why.stack : String(why) });
+    process.stderr.write(`talus: ${config.name} stops: ${why instanceof Error ? why.message : String(why)}\n`);
+    process.exit(2);
+  };
+  process.on('uncaughtException', fatal);
+  process.on('unhandledRejection', fatal);
+  const running = new NodeProcess(config, env, fatal);
+  try {
+    await running.start();
+  } catch (why) {
+    await folder.close();
+    throw why;
+  }
+  env.log.info('node started', { port: running.ports.resp, clusterPort: running.ports.cluster });
+  await stopped;
+  env.log.info('node stops');
+  await running.stop();
+  await folder.close();
+}
+
+class NodeProcess {
+  readonly ports: Ports;
+  private readonly security: Security;
+  private readonly servers: RespServer[] = [];
+  private connectionId = 0;
+  private node!: Node;
+  private http: OpsHttp | undefined;
+  private peers: PeerServer | undefined;
+  private readonly startedAtMs: number;
+
+  constructor(
+    private readonly config: NodeConfig,
+    private readonly env: Env,
+    private readonly fatal: (why: unknown) => void,
+  ) {
+    const { port } = config;
+    this.ports = {
+      resp: port,
+      cluster: config.clusterPort ?? port + 100,
+      peer: config.peerPort ?? port + 200,
+      http: config.httpPort ?? port + 400,
+    };
+    this.security = securityOf(config);
+    this.startedAtMs = env.monotonicMs();
+  }
+
+  async start(): Promise<void> {
+    const { config, env } = this;
+    const figures = this.figures();
+    const makeView = (node: () => Node): Node['view'] => nodeView(node, config, figures);
+    // Ports first: one in use is said before anything is written.
+    const tls = clientTls(config);
+    for (const [port, kind] of [[this.ports.resp, 'plain'], [this.ports.cluster, 'cluster']] as const) {
+      this.servers.push(await this.listen(port, kind, tls));
+    }
+    this.node = await Node.open(this.world(), settingsOf(config), makeView, process.pid);
+    this.http = await startOpsHttp({
+      host: config.host,
+      port: this.ports.http,
+      metrics: nodeMetrics(this.node, figures),
+      health: () => ({ ok: true, reasons: [] }),
+      ready: () => {
+        const reasons = this.node.unreadiness();
+        return { ok: reasons.length === 0, reasons };
+      },
+    });
+    env.log.info('ports open', this.ports);
+  }
+
+  /** Not ready first; leaderships handed over; clients given time to leave; then everything closes. */
+  async stop(): Promise<void> {
+    await this.node.resign(RESIGN_MS);
+    const deadlineMs = this.env.monotonicMs() + this.config.drainTimeoutMs;
+    while (this.connections() > 0 && this.env.monotonicMs() < deadlineMs) {
+      await new Promise<void>((resolve) => this.env.after(CONNECTIONS_LEFT_CHECK_MS, resolve));
+    }
+    await Promise.all(this.servers.map((server) => server.stop(1000)));
+    await this.node.close();
+    await this.peers?.close();
+    await this.http?.close();
+  }
+
+  private world(): NodeWorld {
+    const { config, env, security } = this;
+    return {
+      env,
+      files: nodeFiles(config.dataDir),
+      openEngine: () => openLevelEngine(join(config.dataDir, 'engine')),
+      connectPeers: (identity) => this.connectPeers(identity),
+      placement: (registrationKey, identity) =>
+        new GrpcPlacementClient({
+          addresses: config.pm,
+          security,
+          env,
+          registrationKey,
+          ...(identity === undefined ? {} : { identity }),
+          address: {
+            name: config.name,
+            host: config.advertiseHost ?? config.host,
+            peerPort: this.ports.peer,
+            respPort: this.ports.resp,
+            clusterPort: this.ports.cluster,
+            httpPort: this.ports.http,
+            zone: config.zone,
+          },
+        }),
+      fatal: this.fatal,
+    };
+  }
+
+  private async connectPeers(identity: Identity): Promise<PeerTransport> {
+    const { config, env, security } = this;
+    const transport = new GrpcTransport({ env, identity, security });
+    this.peers = await startPeerServer({ host: config.host, port: this.ports.peer, security, transport });
+    return transport;
+  }
+
+  private async listen(port: number, kind: Port, tls: TlsOptions | undefined): Promise<RespServer> {
+    const { config, env } = this;
+    const server = new RespServer({
+      host: config.host,
+      port,
+      maxClients: config.maxClients,
+      limits: settingsOf(config).connection,
+      env,
+      nextConnectionId: () => ++this.connectionId,
+      writer: new ReplyWriter(),
+      open: (connection) => this.open(connection, kind),
+      ...(tls === undefined ? {} : { tls }),
+    });
+    await server.listen();
+    return server;
+  }
+
+  private open(connection: Connection, kind: Port): RequestHandler {
+    if (this.node === undefined) return refusing('LOADING the node is opening its data');
+    const stranger = !isLoopback(connection.remoteAddress.replace(/:\d+$/, ''));
+    const openToAll = this.node.topology().tableById(0)?.passwordHash === undefined;
+    if (this.config.protectedMode && stranger && openToAll) return refusing(PROTECTED);
+    return this.node.openSession(connection, kind);
+  }
+
+  private connections(): number {
+    return this.servers.reduce((sum, server) => sum + server.connectionCount, 0);
+  }
+
+  private figures(): ProcessFigures {
+    return {
+      pid: process.pid,
+      port: this.ports.resp,
+      connections: () => this.connections(),
+      counters: () => {
+        const all = this.servers.map((server) => server.counters());
+        const sum = (of: 'connectionsAccepted' | 'connectionsRejected' | 'requests'): number =>
+          all.reduce((total, counters) => total + counters[of], 0);
+        return {
+          connectionsAccepted: sum('connectionsAccepted'),
+          connectionsRejected: sum('connectionsRejected'),
+          requests: sum('requests'),
+        };
+      },
+      memoryBytes: () => process.memoryUsage.rss(),
+      uptimeSeconds: () => (this.env.monotonicMs() - this.startedAtMs) / 1000,
+    };
+  }
+}
+
+const PROTECTED =
+  'DENIED Talus is running in protected mode because protected-mode is on and table default has no password. Connect from ' +
+  'the machine itself, set a password, or start the node with --protected-mode false.';
+
+function refusing(text: string): RequestHandler {
+  return {
+    execute: (_argv, answer) => {
+      answer({ kind: 'error', text });
+      return 'go';
+    },
+    closed: () => {},
+  };
+}
+
+function securityOf(config: NodeConfig): Security {
+  const { tlsCertFile, tlsKeyFile, tlsCaFile, clusterToken } = config;
+  const given = [tlsCertFile, tlsKeyFile, tlsCaFile].filter((file) => file !== undefined).length;
+  if (given !== 0 && given !== 3) {
+    throw new Error('tls-cert-file, tls-key-file and tls-ca-file go together: set all three or none');
+  }
+  const tls = given === 3 ? { certFile: tlsCertFile!, keyFile: tlsKeyFile!, caFile: tlsCaFile! } : undefined;
+  return loadSecurity({ tls, clusterToken });
+}
+
+function clientTls(config: NodeConfig): TlsOptions | undefined {
+  const { respTlsCertFile, respTlsKeyFile } = config;
+  if (respTlsCertFile === undefined && respTlsKeyFile === undefined) return undefined;
+  if (respTlsCertFile === undefined || respTlsKeyFile === undefined) {
+    throw new Error('resp-tls-cert-file and resp-tls-key-file go together: set both or none');
+  }
+  try {
+    return { cert: readFileSync(respTlsCertFile), key: readFileSync(respTlsKeyFile) };
+  } catch (why) {
+    throw new Error(`resp-tls: ${(why as Error).message}`);
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Takes a session's commands to the leaders of their slots, keeping the session's order on each slot.
+ *
+ * A lane is one session's way to one group. Commands may be under way to one (leader, term) together, because the stream to
+ * it keeps their order; nothing goes to another while the fate of one is open. A definite "not the leader" is
+ * tried again, in the order sent, until the deadline; an unknown outcome is told and never tried again, except that a
+ * read, which changes nothing, may be.
+ */
+import type { Env, Timer } from '../env.js';
+import type { Reply } from '../resp/reply.js';
+import type { CommandGroup } from '../slot/entry.js';
+import type { RefusalReason } from '../slot/requests.js';
+import type { ForwardOutcome, Forwarder, Leadership, LocalSlots } from './forwarder.js';
+import type { Leaders } from './leaders.js';
+
+/** How a request ended for the client. `refused`: definitely not done. */
+export type RouteOutcome =
+  | { readonly kind: 'done'; readonly replies: readonly Reply[] }
+  | { readonly kind: 'refused'; readonly why: RefusalReason | 'noLeader' }
+  | { readonly kind: 'unknown' };
+
+export interface RouteRequest {
+  readonly kind: 'read' | 'write';
+  readonly group: CommandGroup;
+  done(outcome: RouteOutcome): void;
+}
+
+export interface RouterSettings {
+  /** From a request's arrival to its answer, whatever happens. */
+  readonly requestTimeoutMs: number;
+  /** Without a leader for so long a request is refused: CLUSTERDOWN. */
+  readonly noLeaderTimeoutMs: number;
+}
+
+interface Routed extends RouteRequest {
+  readonly sequence: number;
+  readonly deadlineMs: number;
+  readonly noLeaderAtMs: number;
+}
+
+export class Router {
+  constructor(
+    readonly env: Env,
+    readonly nodeId: () => number,
+    readonly local: LocalSlots,
+    readonly forwarder: Forwarder,
+    readonly leaders: Leaders,
+    readonly settings: RouterSettings,
+  ) {}
+
+  /** `name` must be unique in the cluster and through restarts. */
+  session(name: string): RouterSession {
+    return new RouterSession(this, name);
+  }
+}
+
+export class RouterSession {
+  private readonly lanes = new Map<number, Lane>();
+  private sequence = 0;
+
+  constructor(
+    private readonly router: Router,
+    readonly name: string,
+  ) {}
+
+  execute(groupId: number, request: RouteRequest): void {
+    let lane = this.lanes.get(groupId);
+    if (lane === undefined) {
+      if (this.lanes.size >= LANES_MAX) this.dropIdleLanes();
+      lane = new Lane(this.router, this.name, groupId);
+      this.lanes.set(groupId, lane);
+    }
+    const nowMs = this.router.env.monotonicMs();
+    const { requestTimeoutMs, noLeaderTimeoutMs } = this.router.settings;
+    lane.submit({
+      kind: request.kind,
+      group: request.group,
+      done: request.done,
+      sequence: ++this.sequence,
+      deadlineMs: nowMs + requestTimeoutMs,
+      noLeaderAtMs: nowMs + Math.min(noLeaderTimeoutMs, requestTimeoutMs),
+    });
+  }
+
+  private dropIdleLanes(): void {
+    for (const [groupId, lane] of this.lanes) if (lane.idle) this.lanes.delete(groupId);
+  }
+}
+
+/** Lanes that a session keeps although nothing is under way on them. */
+const LANES_MAX = 256;
+
+class Lane {
+  private queue: Routed[] = [];
+  private target: Leadership | undefined;
+  private underWay = 0;
+  /** Refused, to be sent again before anything newer. */
+  private again: Routed[] = [];
+  private waiting = false;
+  private timer: Timer | undefined;
+
+  constructor(
+    private readonly router: Router,
+    private readonly session: string,
+    private readonly groupId: number,
+  ) {}
+
+  get idle(): boolean {
+    return this.queue.length === 0 && this.underWay === 0 && this.again.length === 0;
+  }
+
+  submit(request: Routed): void {
+    this.queue.push(request);
+    this.drain();
+  }
+
+  private drain(): void {
+    while (this.queue.length > 0) {
+      // What was refused goes first, and only when the fate of all that was sent beside it is known.
+      if (this.again.length > 0) return;
+      const leader = this.router.leaders.of(this.groupId);
+      if (leader === undefined) return this.wait();
+      if (this.underWay > 0 && !same(leader, this.target)) return;
+      this.target = leader;
+      this.send(this.queue.shift()!, leader);
+    }
+  }
+
+  private send(request: Routed, leader: Leadership): void {
+    this.underWay++;
+    const { session, groupId, router } = this;
+    const { kind, group, deadlineMs } = request;
+    const done = (outcome: ForwardOutcome): void => this.ended(request, leader, outcome);
+    if (leader.nodeId !== router.nodeId()) {
+      return router.forwarder.send(leader.nodeId, groupId, leader.term, { session, kind, group, deadlineMs }, done);
+    }
+    const local = (outcome: Parameters<Parameters<LocalSlots['execute']>[1]['done']>[0]): void =>
+      done(outcome.kind === 'refused' ? { ...outcome, leader: router.local.leadership(groupId) } : outcome);
+    router.local.execute(groupId, { session, kind, group, deadlineMs, done: local }, leader.term);
+  }
+
+  private ended(request: Routed, leader: Leadership, outcome: ForwardOutcome): void {
+    this.underWay--;
+    const retry = this.mayRetry(request, leader, outcome);
+    if (retry) this.again.push(request);
+    if (this.again.length > 0 && this.underWay === 0) {
+      this.queue = [...this.again.sort((a, b) => a.sequence - b.sequence), ...this.queue];
+      this.again = [];
+    }
+    if (!retry) request.done(settled(outcome));
+    this.drain();
+  }
+
+  private mayRetry(request: Routed, leader: Leadership, outcome: ForwardOutcome): boolean {
+    if (outcome.kind === 'done') return false;
+    const { leaders } = this.router;
+    if (outcome.kind === 'unknown') {
+      leaders.doubt(this.groupId, leader);
+      return request.kind === 'read' && request.deadlineMs > this.router.env.monotonicMs();
+    }
+    if (outcome.why !== 'notLeader') return false;
+    leaders.doubt(this.groupId, leader);
+    if (outcome.leader !== undefined && !same(outcome.leader, leader)) leaders.learn(this.groupId, outcome.leader);
+    return request.noLeaderAtMs > this.router.env.monotonicMs();
+  }
+
+  /** No leader is known: waits for one, and refuses what has waited too long. */
+  private wait(): void {
+    if (this.waiting) return;
+    this.waiting = true;
+    const woken = (): void => {
+      this.waiting = false;
+      this.timer?.cancel();
+      this.drain();
+    };
+    this.router.leaders.whenKnown(this.groupId, woken);
+    this.timer = this.router.env.after(Math.max(0, this.oldestLimitMs() - this.router.env.monotonicMs()), () => {
+      this.router.leaders.stopWaiting(this.groupId, woken);
+      this.waiting = false;
+      this.refuseLate();
+      this.drain();
+    });
+  }
+
+  private oldestLimitMs(): number {
+    return Math.min(...this.queue.map((request) => request.noLeaderAtMs));
+  }
+
+  private refuseLate(): void {
+    const nowMs = this.router.env.monotonicMs();
+    const late = this.queue.filter((request) => request.noLeaderAtMs <= nowMs);
+    this.queue = this.queue.filter((request) => request.noLeaderAtMs > nowMs);
+    for (const request of late) request.done({ kind: 'refused', why: 'noLeader' });
+  }
+}
+
+/** Whoever was asked did not lead, to the end: as if there were no leader. */
+function settled(outcome: ForwardOutcome): RouteOutcome {
+  if (outcome.kind !== 'refused') return outcome;
+  return { kind: 'refused', why: outcome.why === 'notLeader' ? 'noLeader' : outcome.why };
+}
+
+function same(a: Leadership, b: Leadership | undefined): boolean {
+  return a.nodeId === b?.nodeId && a.term === b.term;
+}

@@ -1,0 +1,321 @@
+/**
+ * One client connection's state, and the road of each of its requests: gate, permission, then local or to the router.
+ *
+ * On the plain port any node takes any key. On the cluster port a key led elsewhere is answered MOVED, keys must share
+ * one hash slot, and commands without keys speak of the slots led here: what Redis Cluster clients expect.
+ */
+import type { Args, CommandRow, LocalRow } from '../commands/command.js';
+import type { NodeView, Session, TableView } from '../commands/session.js';
+import { runLocal } from '../commands/local.js';
+import { findRow, gate, isLocal, isWrite, keysOf, refusal } from '../commands/table.js';
+import type { Connection, RequestHandler } from '../resp/connection.js';
+import { error, OK, type Reply } from '../resp/reply.js';
+import type { TableInfo } from '../rpc/topology.js';
+import type { CommandGroup } from '../slot/entry.js';
+import { hash14 } from '../slot/hash.js';
+import type { Access } from './access.js';
+import { clusterTableView } from './cluster-view.js';
+import type { Leaders } from './leaders.js';
+import type { RouteOutcome, Router, RouterSession } from './router.js';
+import { merge, type Plan, planOf, scanReply } from './scatter.js';
+import type { TopologyView } from './topology.js';
+
+/** What a session needs of its node. */
+export interface SessionHost {
+  readonly router: Router;
+  readonly leaders: Leaders;
+  readonly access: Access;
+  readonly view: NodeView;
+  readonly nodeId: number;
+  /** Makes session names unique through restarts. */
+  readonly incarnation: string;
+  topology(): TopologyView;
+  isReachable(nodeId: number): boolean;
+  wallMs(): number;
+  monotonicMs(): number;
+}
+
+export type Port = 'plain' | 'cluster';
+
+type Answer = (reply: Reply | undefined) => void;
+
+const NOT_AUTHENTICATED = error('NOAUTH Authentication required.');
+const WRONG_PASSWORD = error('WRONGPASS invalid username-password pair or user is disabled.');
+const NO_PASSWORD_SET = error(
+  'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
+);
+const CROSS_SLOT = error("CROSSSLOT Keys in request don't hash to the same slot");
+const NO_TABLE = error('ERR DB index is out of range');
+const STARTING = error('LOADING the node has not learned the cluster topology yet');
+const UNCERTAIN = error('UNCERTAIN the command may or may not have been executed');
+const DEFAULT_TABLE = 'default';
+/** Slots that one SCAN call may find empty before it answers with no keys. */
+const EMPTY_SCAN_SLOTS_MAX = 64;
+
+const REFUSALS: Readonly<Record<(RouteOutcome & { kind: 'refused' })['why'], Reply>> = {
+  noLeader: error('CLUSTERDOWN Hash slot not served'),
+  notLeader: error('CLUSTERDOWN Hash slot not served'),
+  busy: error('TRYAGAIN too many requests wait for this slot'),
+  timeout: error('TRYAGAIN the command waited too long and was not executed'),
+  tooLarge: error('ERR the command is larger than proposal-bytes-max'),
+  diskFull: error('ERR the disk is nearly full: writes are refused'),
+};
+
+export class ClientSession implements Session, RequestHandler {
+  name = '';
+  libName = '';
+  libVersion = '';
+  private tableWord = DEFAULT_TABLE;
+  /** Tables that a password opened for this connection. */
+  private readonly opened = new Set<number>();
+  /** Given by `AUTH <password>`: also tried on the next SELECT. */
+  private remembered: Buffer | undefined;
+  private readonly routed: RouterSession;
+  private readonly connectedAtMs: number;
+  private lastCommand = 'NULL';
+  private lastRequestAtMs: number;
+
+  constructor(
+    private readonly host: SessionHost,
+    private readonly connection: Connection,
+    private readonly port: Port,
+  ) {
+    this.routed = host.router.session(`${host.incarnation}:${connection.id}`);
+    this.connectedAtMs = host.monotonicMs();
+    this.lastRequestAtMs = this.connectedAtMs;
+    this.permissionChanged();
+  }
+
+  // --- the road of a request -------------------------------------------------------------------------------
+
+  execute(argv: Buffer[], answer: Answer): 'go' | 'hold' {
+    const gated = gate(argv);
+    if (gated.kind === 'refused') return this.answerNow(answer, this.mayAsk(argv) ? gated.reply : NOT_AUTHENTICATED);
+    const { row } = gated;
+    this.lastCommand = row.name;
+    this.lastRequestAtMs = this.host.monotonicMs();
+    if (!row.flags.includes('no_auth') && !this.authenticated) return this.answerNow(answer, NOT_AUTHENTICATED);
+    const mistake = refusal(row, argv);
+    if (mistake !== undefined) return this.answerNow(answer, mistake);
+    if (isLocal(row)) return this.runLocal(row, argv, answer);
+    this.runOnSlots(row, argv, answer);
+    return 'go';
+  }
+
+  closed(): void {
+    // Requests under way end by themselves; their answers are dropped by the connection.
+  }
+
+  private mayAsk(argv: Args): boolean {
+    return this.authenticated || findRow(argv)?.flags.includes('no_auth') === true;
+  }
+
+  private answerNow(answer: Answer, reply: Reply): 'go' {
+    answer(reply);
+    return 'go';
+  }
+
+  private runLocal(row: LocalRow, argv: Args, answer: Answer): 'go' | 'hold' {
+    const reply = runLocal(row, this, argv);
+    if (!(reply instanceof Promise)) return this.answerNow(answer, reply);
+    void reply.then(answer);
+    return 'hold';
+  }
+
+  private runOnSlots(row: CommandRow, argv: Args, answer: Answer): void {
+    const table = this.currentTable();
+    if (table === undefined) return answer(STARTING);
+    const plan = this.port === 'cluster' ? this.clusterPlan(row, argv, table) : planOf(row, argv, table.slots);
+    if ('redirect' in plan) return answer(plan.redirect);
+    switch (plan.kind) {
+      case 'crossSlot':
+        return answer(CROSS_SLOT);
+      case 'one':
+        return this.route(table, plan.slot, row, argv, (outcome) => answer(replyTo(outcome)));
+      case 'scan':
+        return this.scan(table, plan.slot, row, argv, answer, EMPTY_SCAN_SLOTS_MAX);
+      case 'parts':
+        return this.runParts(table, row, plan, answer);
+    }
+  }
+
+  private route(table: TableInfo, slot: number, row: CommandRow, argv: Args, done: (outcome: RouteOutcome) => void): void {
+    const group: CommandGroup = { kind: 'lone', commands: [argv] };
+    this.routed.execute(table.groups[slot]!.groupId, { kind: isWrite(row) ? 'write' : 'read', group, done });
+  }
+
+  private runParts(table: TableInfo, row: CommandRow, plan: Plan & { kind: 'parts' }, answer: Answer): void {
+    const outcomes: RouteOutcome[] = new Array(plan.parts.length);
+    let left = plan.parts.length;
+    if (left === 0) return answer(replyTo(merge(row, plan, [])));
+    plan.parts.forEach((part, i) => {
+      this.route(table, part.slot, row, part.argv, (outcome) => {
+        outcomes[i] = outcome;
+        if (--left === 0) answer(replyTo(merge(row, plan, outcomes)));
+      });
+    });
+  }
+
+  /** Goes on to the next slot while slots are empty, so that a client need not ask for each. */
+  private scan(table: TableInfo, slot: number, row: CommandRow, argv: Args, answer: Answer, slotsLeft: number): void {
+    if (this.port === 'cluster' && !this.leadsHere(table, slot)) return this.scanOn(table, slot, row, argv, answer, slotsLeft);
+    this.route(table, slot, row, argv, (outcome) => {
+      const reply = replyTo(outcome);
+      const merged = scanReply(reply, slot, table.slots);
+      const foundNone = reply !== merged && merged.kind === 'array' && isEmpty(merged.items[1]);
+      if (foundNone && slotsLeft > 1) this.scanOn(table, slot, row, argv, answer, slotsLeft - 1);
+      else answer(merged);
+    });
+  }
+
+  private scanOn(table: TableInfo, slot: number, row: CommandRow, argv: Args, answer: Answer, slotsLeft: number): void {
+    const nothing: Reply = { kind: 'array', items: [] };
+    const ended: Reply = { kind: 'array', items: [{ kind: 'bulk', bytes: Buffer.from('0') }, nothing] };
+    if (slot + 1 >= table.slots) return answer(ended);
+    this.scan(table, slot + 1, row, [argv[0]!, Buffer.from('0'), ...argv.slice(2)], answer, slotsLeft);
+  }
+
+  private clusterPlan(row: CommandRow, argv: Args, table: TableInfo): Plan | { readonly redirect: Reply } {
+    const keys = keysOf(row, argv);
+    const hash = keys[0] === undefined ? undefined : hash14(keys[0]);
+    if (keys.some((key) => hash14(key) !== hash)) return { kind: 'crossSlot' };
+    const plan = planOf(row, argv, table.slots);
+    if (plan.kind === 'parts') {
+      const parts = plan.parts.filter((part) => this.leadsHere(table, part.slot));
+      return { ...plan, parts };
+    }
+    if (plan.kind !== 'one' || hash === undefined) return plan;
+    const leader = this.host.leaders.of(table.groups[plan.slot]!.groupId);
+    if (leader === undefined || leader.nodeId === this.host.nodeId) return plan;
+    const node = this.host.topology().node(leader.nodeId);
+    return node === undefined ? plan : { redirect: error(`MOVED ${hash} ${node.host}:${node.clusterPort}`) };
+  }
+
+  private leadsHere(table: TableInfo, slot: number): boolean {
+    return this.host.leaders.of(table.groups[slot]!.groupId)?.nodeId === this.host.nodeId;
+  }
+
+  // --- what local commands see -----------------------------------------------------------------------------
+
+  get id(): number {
+    return this.connection.id;
+  }
+
+  get node(): NodeView {
+    return this.host.view;
+  }
+
+  get table(): TableView {
+    return clusterTableView(this.host, this.currentTable(), (slot, row, argv) => {
+      const table = this.currentTable();
+      if (table === undefined) return Promise.resolve(STARTING);
+      return new Promise((resolve) => {
+        this.route(table, slot, row, argv, (outcome) => resolve(replyTo(outcome)));
+      });
+    });
+  }
+
+  get authenticated(): boolean {
+    const table = this.currentTable();
+    return table === undefined || table.passwordHash === undefined || this.opened.has(table.tableId);
+  }
+
+  quit(): void {
+    this.connection.closeAfterReplies();
+  }
+
+  reset(): void {
+    this.name = '';
+    this.opened.clear();
+    this.remembered = undefined;
+    this.tableWord = DEFAULT_TABLE;
+    this.connection.protocol = 2;
+    this.permissionChanged();
+  }
+
+  async authenticate(tableWord: string | undefined, password: Buffer): Promise<Reply> {
+    const table = this.host.topology().table(tableWord ?? DEFAULT_TABLE);
+    if (tableWord === undefined && table?.passwordHash === undefined) {
+      // There may be a table that the next SELECT opens with it.
+      this.remembered = Buffer.from(password);
+      return this.anyPassword() ? OK : NO_PASSWORD_SET;
+    }
+    if (table === undefined) return WRONG_PASSWORD;
+    if (table.passwordHash !== undefined) {
+      const ok = await this.host.access.verify(table, password);
+      if (ok === undefined) return error('TRYAGAIN too many password checks wait');
+      if (!ok) return WRONG_PASSWORD;
+      this.opened.add(table.tableId);
+    }
+    this.remembered = tableWord === undefined ? Buffer.from(password) : undefined;
+    this.tableWord = table.name;
+    this.permissionChanged();
+    return OK;
+  }
+
+  select(word: string): Reply | Promise<Reply> {
+    const table = this.host.topology().table(word);
+    if (table === undefined) return /^\d+$/.test(word) ? NO_TABLE : error('ERR invalid DB index');
+    if (table.passwordHash === undefined || this.opened.has(table.tableId)) return this.moveTo(table);
+    if (this.remembered === undefined) return NOT_AUTHENTICATED;
+    return this.host.access.verify(table, this.remembered).then((ok) => {
+      if (ok !== true) return NOT_AUTHENTICATED;
+      this.opened.add(table.tableId);
+      return this.moveTo(table);
+    });
+  }
+
+  describe(): string {
+    const nowMs = this.host.monotonicMs();
+    const { connection } = this;
+    const fields: readonly (readonly [string, string | number])[] = [
+      ['id', this.id],
+      ['addr', connection.remoteAddress],
+      ['laddr', connection.localAddress],
+      ['fd', 0],
+      ['name', this.name],
+      ['age', Math.floor((nowMs - this.connectedAtMs) / 1000)],
+      ['idle', Math.floor((nowMs - this.lastRequestAtMs) / 1000)],
+      ['flags', 'N'],
+      ['db', this.currentTable()?.tableId ?? 0],
+      ['sub', 0],
+      ['psub', 0],
+      ['multi', -1],
+      ['qbuf', connection.bufferedBytes],
+      ['obl', connection.unsentBytes],
+      ['cmd', this.lastCommand],
+      ['user', this.tableWord],
+      ['lib-name', this.libName],
+      ['lib-ver', this.libVersion],
+      ['resp', connection.protocol],
+    ];
+    return fields.map(([field, value]) => `${field}=${value}`).join(' ');
+  }
+
+  private currentTable(): TableInfo | undefined {
+    return this.host.topology().table(this.tableWord);
+  }
+
+  private anyPassword(): boolean {
+    return this.host.topology().topology.tables.some((table) => table.passwordHash !== undefined);
+  }
+
+  private moveTo(table: TableInfo): Reply {
+    this.tableWord = table.name;
+    this.permissionChanged();
+    return OK;
+  }
+
+  private permissionChanged(): void {
+    this.connection.authenticated = this.authenticated;
+  }
+}
+
+function replyTo(outcome: RouteOutcome): Reply {
+  if (outcome.kind === 'done') return outcome.replies[0]!;
+  return outcome.kind === 'unknown' ? UNCERTAIN : REFUSALS[outcome.why];
+}
+
+function isEmpty(reply: Reply | undefined): boolean {
+  return reply?.kind === 'array' && reply.items.length === 0;
+}

@@ -1,0 +1,123 @@
+/**
+ * What nodes say on the request and reply lanes: forwarded client requests, and the question who leads.
+ *
+ *   request  u8 version (1) | u8 kind | varint requestId | varint groupId | ...
+ *     execute  varint expectedTerm | varint remainingMs | text session | u8 read/write | u8 lone/atomic | commands
+ *     leader   nothing more
+ *   reply    u8 version (1) | u8 kind | varint requestId | ...
+ *     done     varint replies | each: bytes, RESP3
+ *     refused  u8 why | varint leaderNodeId | varint term
+ *     unknown  nothing more
+ *     leader   varint leaderNodeId | varint term
+ *
+ * A request is executed where it arrives or refused: it is never forwarded again, so hops are bounded by construction.
+ */
+import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
+import { type CommandGroup, decodeArgv, encodeArgv } from '../slot/entry.js';
+import type { RefusalReason } from '../slot/requests.js';
+
+const VERSION = 1;
+const REASONS: readonly RefusalReason[] = ['notLeader', 'busy', 'tooLarge', 'diskFull', 'timeout'];
+
+export type WireRequest =
+  | {
+      readonly kind: 'execute';
+      readonly requestId: number;
+      readonly groupId: number;
+      readonly expectedTerm: number;
+      readonly remainingMs: number;
+      readonly session: string;
+      readonly access: 'read' | 'write';
+      readonly group: CommandGroup;
+    }
+  | { readonly kind: 'leader'; readonly requestId: number; readonly groupId: number };
+
+export type WireReply =
+  | { readonly kind: 'done'; readonly requestId: number; readonly replies: readonly Buffer[] }
+  | {
+      readonly kind: 'refused';
+      readonly requestId: number;
+      readonly why: RefusalReason;
+      readonly leaderNodeId: number;
+      readonly term: number;
+    }
+  | { readonly kind: 'unknown'; readonly requestId: number }
+  | { readonly kind: 'leader'; readonly requestId: number; readonly leaderNodeId: number; readonly term: number };
+
+export function encodeRequest(request: WireRequest): Buffer {
+  const out = new ByteWriter(256);
+  out.u8(VERSION).u8(request.kind === 'execute' ? 0 : 1);
+  out.varint(request.requestId).varint(request.groupId);
+  if (request.kind === 'leader') return out.finish();
+  out.varint(request.expectedTerm).varint(Math.max(0, Math.ceil(request.remainingMs))).text(request.session);
+  out.u8(request.access === 'write' ? 1 : 0).u8(request.group.kind === 'atomic' ? 1 : 0);
+  out.varint(request.group.commands.length);
+  for (const argv of request.group.commands) encodeArgv(out, argv);
+  return out.finish();
+}
+
+export function decodeRequest(bytes: Buffer): WireRequest {
+  const input = open(bytes);
+  const kind = input.u8();
+  const requestId = input.varint();
+  const groupId = input.varint();
+  if (kind === 1) return { kind: 'leader', requestId, groupId };
+  if (kind !== 0) throw new FormatError(`request kind ${kind}`);
+  const expectedTerm = input.varint();
+  const remainingMs = input.varint();
+  const session = input.text();
+  const access = input.u8() === 1 ? 'write' : 'read';
+  const groupKind = input.u8() === 1 ? 'atomic' : 'lone';
+  const commands = Array.from({ length: input.varint() }, () => decodeArgv(input));
+  input.end();
+  const group: CommandGroup = { kind: groupKind, commands };
+  return { kind: 'execute', requestId, groupId, expectedTerm, remainingMs, session, access, group };
+}
+
+const REPLY_KINDS: readonly WireReply['kind'][] = ['done', 'refused', 'unknown', 'leader'];
+
+export function encodeReplyMessage(reply: WireReply): Buffer {
+  const out = new ByteWriter(128);
+  out.u8(VERSION).u8(REPLY_KINDS.indexOf(reply.kind)).varint(reply.requestId);
+  switch (reply.kind) {
+    case 'done':
+      out.varint(reply.replies.length);
+      for (const bytes of reply.replies) out.bytes(bytes);
+      break;
+    case 'refused':
+      out.u8(REASONS.indexOf(reply.why)).varint(reply.leaderNodeId).varint(reply.term);
+      break;
+    case 'leader':
+      out.varint(reply.leaderNodeId).varint(reply.term);
+      break;
+    case 'unknown':
+  }
+  return out.finish();
+}
+
+export function decodeReplyMessage(bytes: Buffer): WireReply {
+  const input = open(bytes);
+  const kind = REPLY_KINDS[input.u8()];
+  const requestId = input.varint();
+  switch (kind) {
+    case 'done':
+      return { kind, requestId, replies: Array.from({ length: input.varint() }, () => input.bytes()) };
+    case 'refused': {
+      const why = REASONS[input.u8()] ?? 'notLeader';
+      return { kind, requestId, why, leaderNodeId: input.varint(), term: input.varint() };
+    }
+    case 'leader':
+      return { kind, requestId, leaderNodeId: input.varint(), term: input.varint() };
+    case 'unknown':
+      return { kind, requestId };
+    default:
+      throw new FormatError('reply kind');
+  }
+}
+
+function open(bytes: Buffer): ByteReader {
+  const input = new ByteReader(bytes);
+  const version = input.u8();
+  if (version !== VERSION) throw new FormatError(`forward version ${version}, known is ${VERSION}`);
+  return input;
+}

@@ -1,0 +1,83 @@
+/**
+ * When to spread leaders, and how many at a time; balance.ts says which.
+ *
+ * An election or a returning node must never set off a storm, so nothing is touched that is not settled: a group moves only
+ * when its leader has led for `SETTLED_MS` and the one to take over has been up as long and is nearly caught up; after an
+ * order the group rests, whether it was obeyed or not. A few orders a round, so that the next round sees what they did.
+ */
+import type { Env } from '../env.js';
+import type { GroupInfo, TransferOrder } from '../rpc/topology.js';
+import { balanceLeaders, type GroupLeadership } from './balance.js';
+import type { Fleet, LeaderView } from './fleet.js';
+import type { State } from './model.js';
+
+const SETTLED_MS = 10_000;
+const ORDER_REST_MS = 30_000;
+/** What an operator asked for stands longer than what we thought of. */
+const MANUAL_REST_MS = 300_000;
+const ORDERS_MAX = 32;
+const LAG_ENTRIES_MAX = 1000;
+
+export class Balancer {
+  private readonly restUntilMs = new Map<number, number>();
+
+  constructor(
+    private readonly env: Env,
+    private readonly fleet: Fleet,
+  ) {}
+
+  /** Leaves the group alone for a while: somebody placed its leader by hand. */
+  rest(groupId: number): void {
+    this.restUntilMs.set(groupId, this.env.monotonicMs() + MANUAL_REST_MS);
+  }
+
+  /** Orders by the node to send them to. */
+  plan(state: State): ReadonlyMap<number, readonly TransferOrder[]> {
+    this.forgetRested();
+    const groups = state.tables.flatMap((table) =>
+      table.groups.flatMap((group) => this.leadership(table.tableId, group)),
+    );
+    const orders = new Map<number, TransferOrder[]>();
+    const moves = [...balanceLeaders(groups, ORDERS_MAX)].slice(0, ORDERS_MAX);
+    for (const [groupId, toNodeId] of moves) {
+      this.restUntilMs.set(groupId, this.env.monotonicMs() + ORDER_REST_MS);
+      const from = this.fleet.leaderOf(groupId)!.nodeId;
+      orders.set(from, [...(orders.get(from) ?? []), { groupId, toNodeId }]);
+    }
+    return orders;
+  }
+
+  /** Groups that may not move count too, with their leader as the only choice. */
+  private leadership(tableId: number, group: GroupInfo): readonly GroupLeadership[] {
+    const leader = this.fleet.leaderOf(group.groupId);
+    if (leader === undefined) return [];
+    const others = this.isSettled(group.groupId, leader) ? this.targets(group, leader) : [];
+    return [
+      {
+        groupId: group.groupId,
+        tableId,
+        leaderNodeId: leader.nodeId,
+        targetNodeIds: [leader.nodeId, ...others],
+      },
+    ];
+  }
+
+  private isSettled(groupId: number, leader: LeaderView): boolean {
+    const ledForMs = this.env.monotonicMs() - leader.sinceMs;
+    return ledForMs >= SETTLED_MS && !this.restUntilMs.has(groupId);
+  }
+
+  private targets(group: GroupInfo, leader: LeaderView): readonly number[] {
+    return this.fleet.holdersOf(group.groupId).filter((nodeId) => {
+      const replica = this.fleet.replicaOf(nodeId, group.groupId);
+      const follows = replica?.role === 'follower' && replica.term === leader.report.term;
+      const isNear = follows && replica.lastIndex + LAG_ENTRIES_MAX >= leader.report.lastIndex;
+      return isNear && this.fleet.upForMs(nodeId) >= SETTLED_MS;
+    });
+  }
+
+  private forgetRested(): void {
+    const nowMs = this.env.monotonicMs();
+    for (const [groupId, untilMs] of this.restUntilMs) if (untilMs <= nowMs) this.restUntilMs.delete(groupId);
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * What gathers between two Readys.
+ *
+ * Left out: hard state, entries and committed entries; ready() takes those from the state and the log.
+ */
+import type { MemberId, Message } from './message.js';
+import type { EntryLoad, ReadState } from './ready.js';
+
+export class Outbox {
+  messages: Message[] = [];
+  messagesAfterSave: Message[] = [];
+  reads: ReadState[] = [];
+  loads: EntryLoad[] = [];
+  snapshotsWanted: MemberId[] = [];
+
+  get isEmpty(): boolean {
+    return (
+      this.messages.length === 0 &&
+      this.messagesAfterSave.length === 0 &&
+      this.reads.length === 0 &&
+      this.loads.length === 0 &&
+      this.snapshotsWanted.length === 0
+    );
+  }
+
+  /** Hands over all and starts afresh. */
+  take(): Pick<Outbox, 'messages' | 'messagesAfterSave' | 'reads' | 'loads' | 'snapshotsWanted'> {
+    const { messages, messagesAfterSave, reads, loads, snapshotsWanted } = this;
+    this.messages = [];
+    this.messagesAfterSave = [];
+    this.reads = [];
+    this.loads = [];
+    this.snapshotsWanted = [];
+    return { messages, messagesAfterSave, reads, loads, snapshotsWanted };
+  }
+}

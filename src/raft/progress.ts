@@ -1,0 +1,126 @@
+/**
+ * What a leader knows of one follower's log, and how fast it may send.
+ *
+ *   probe      the follower's log is not known to match: one append at a time, until one is accepted
+ *   replicate  it matches: appends are sent ahead, up to a window of bytes
+ *   snapshot   it needs what the log no longer holds; nothing is sent until the snapshot's fate is known
+ *
+ * Invariants: 0 <= match < next; in replicate state every entry of [match + 1, next - 1] is in flight.
+ * Left out: what to send; replication.ts does that.
+ */
+import { invariant } from '../assert.js';
+import type { Index } from './message.js';
+
+export type ProgressState = 'probe' | 'replicate' | 'snapshot';
+
+interface Flight {
+  readonly lastIndex: Index;
+  readonly bytes: number;
+}
+
+export class Progress {
+  state: ProgressState = 'probe';
+  match: Index = 0;
+  next: Index;
+  /** A probe is on its way, or a load failed: wait for the follower's next sign of life. */
+  waiting = false;
+  /** The follower lives and lacks entries: ask, with an empty append, whether what was sent ever arrived. */
+  doubtful = false;
+  /** First entry of the load under way; 0: none. */
+  loadingFrom: Index = 0;
+  /** The largest commit index that the follower was told of together with entries that it covers. */
+  commitSent: Index = 0;
+  /** Sending time of the newest heartbeat that came back. */
+  ackedSentAtMs = Number.NEGATIVE_INFINITY;
+  ackedRound = 0;
+  /** Since when the follower is known to the leader; counts as contact for check-quorum, never for a lease. */
+  private readonly knownSinceMs: number;
+  private flights: Flight[] = [];
+  private flightsDone = 0;
+  private inflightBytes = 0;
+
+  constructor(next: Index, nowMs: number) {
+    this.next = next;
+    this.knownSinceMs = nowMs;
+  }
+
+  get activeAtMs(): number {
+    return Math.max(this.knownSinceMs, this.ackedSentAtMs);
+  }
+
+  windowFull(bytesMax: number): boolean {
+    return this.inflightBytes >= bytesMax;
+  }
+
+  /** Entries up to `lastIndex` went out. */
+  sent(lastIndex: Index, bytes: number): void {
+    if (this.state === 'probe') {
+      this.waiting = true;
+      return;
+    }
+    this.next = lastIndex + 1;
+    this.flights.push({ lastIndex, bytes });
+    this.inflightBytes += bytes;
+  }
+
+  /** The follower's log matches up to `index`. True when that is news. */
+  accepted(index: Index): boolean {
+    if (this.state === 'replicate') this.land(index);
+    if (this.state !== 'snapshot') this.waiting = false;
+    if (index <= this.match) return false;
+    this.match = index;
+    this.next = Math.max(this.next, index + 1);
+    return true;
+  }
+
+  /**
+   * The follower refused an append that followed `refused`; its log may match up to `hint`. False for a stale reply: one
+   * about entries that are known to match by now, or about a probe that is not the last one.
+   */
+  rejected(refused: Index, hint: Index): boolean {
+    if (this.state === 'snapshot' || refused <= this.match) return false;
+    if (this.state === 'replicate') {
+      this.probe();
+      return true;
+    }
+    if (this.next - 1 !== refused) return false;
+    this.next = Math.max(Math.min(refused, hint + 1), this.match + 1);
+    this.waiting = false;
+    return true;
+  }
+
+  probe(next: Index = this.match + 1): void {
+    this.reset('probe');
+    this.next = Math.max(next, this.match + 1);
+  }
+
+  replicate(): void {
+    this.reset('replicate');
+    this.next = this.match + 1;
+  }
+
+  snapshot(): void {
+    this.reset('snapshot');
+  }
+
+  private reset(state: ProgressState): void {
+    this.state = state;
+    this.waiting = false;
+    this.doubtful = false;
+    this.loadingFrom = 0;
+    this.flights = [];
+    this.flightsDone = 0;
+    this.inflightBytes = 0;
+    invariant(this.match < this.next, 'next must stay above match', { match: this.match, next: this.next });
+  }
+
+  private land(index: Index): void {
+    while (this.flightsDone < this.flights.length && this.flights[this.flightsDone]!.lastIndex <= index) {
+      this.inflightBytes -= this.flights[this.flightsDone]!.bytes;
+      this.flightsDone++;
+    }
+    if (this.flightsDone < 32 || this.flightsDone * 2 < this.flights.length) return;
+    this.flights = this.flights.slice(this.flightsDone);
+    this.flightsDone = 0;
+  }
+}

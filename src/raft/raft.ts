@@ -1,0 +1,382 @@
+/**
+ * The protocol's frame: the rule of terms, who becomes what, and what each Ready holds. The roles do the rest.
+ *
+ * The core touches nothing: time, dice and disk come in through its methods, and what should happen goes out in Readys.
+ * It never waits and never throws, except for a broken invariant.
+ *
+ * Invariants: save, then say. A message in messagesAfterSave never depends on something that an earlier Ready still has on
+ * its way to the disk unless its own Ready brings a synced record, behind which the binlog's order puts it.
+ * Left out: quiescence, and the moving of snapshots' bytes.
+ */
+import { invariant } from '../assert.js';
+import { Candidate } from './candidate.js';
+import { Follower } from './follower.js';
+import { type ConfigurationResult, Leader } from './leader.js';
+import { configurationAfter, membersOf } from './membership.js';
+import {
+  type Entry,
+  type HardState,
+  type Index,
+  type MemberId,
+  type Message,
+  NOBODY,
+  type SnapshotMark,
+  type Term,
+} from './message.js';
+import type { ProgressState } from './progress.js';
+import type {
+  ConfigurationChange,
+  ProposeResult,
+  RaftCore,
+  RaftOptions,
+  RaftStatus,
+  Ready,
+} from './ready.js';
+import { type Departure, State } from './state.js';
+import { answerVote, refuseVote } from './vote.js';
+
+/** What a leader knows of one other member; for operators and for those who plan moves. */
+export interface PeerProgress {
+  readonly id: MemberId;
+  readonly state: ProgressState;
+  readonly match: Index;
+  /** Sending time of the newest heartbeat that it answered, on the leader's clock; -Infinity: none yet. */
+  readonly ackedSentAtMs: number;
+}
+
+export class Raft implements RaftCore {
+  private readonly state: State;
+  private role: Follower | Candidate | Leader;
+  private savedHardState: HardState;
+  private sequence = 0;
+  /** The last Ready that changed term or vote, and the last that is known durable. */
+  private hardStateSequence = 0;
+  private durableSequence = 0;
+  private shownRole: RaftStatus['role'] = 'follower';
+  private shownTerm: Term;
+  private shownLeader: MemberId = NOBODY;
+
+  constructor(options: RaftOptions) {
+    this.state = new State(options);
+    this.role = new Follower(this.state);
+    this.savedHardState = options.hardState;
+    this.shownTerm = this.state.term;
+  }
+
+  get status(): RaftStatus {
+    const { term, leader, votedFor, log, configuration } = this.state;
+    return {
+      role: this.role.kind,
+      term,
+      leader,
+      votedFor,
+      lastIndex: log.lastIndex,
+      commitIndex: log.commitIndex,
+      appliedIndex: log.appliedIndex,
+      transferringTo: this.role.kind === 'leader' ? this.role.transfer.to : NOBODY,
+      configuration,
+    };
+  }
+
+  /** Empty unless leader. */
+  get peers(): PeerProgress[] {
+    if (this.role.kind !== 'leader') return [];
+    const { peers } = this.role.replication;
+    return membersOf(this.state.configuration).flatMap((id) => {
+      const progress = peers.get(id);
+      if (progress === undefined) return [];
+      const { state, match, ackedSentAtMs } = progress;
+      return [{ id, state, match, ackedSentAtMs }];
+    });
+  }
+
+  get nextTickMs(): number {
+    return this.role.nextTickMs;
+  }
+
+  tick(nowMs: number): void {
+    this.state.observe(nowMs);
+    this.depart(this.role.tick());
+  }
+
+  /** The rule of terms, before any role sees the message. */
+  step(message: Message, nowMs: number): void {
+    const { state } = this;
+    state.observe(nowMs);
+    if (message.to !== state.id) return;
+    if (message.kind === 'vote' || message.kind === 'preVote') this.stepVoteRequest(message);
+    else if (message.term < state.term) this.answerStale(message);
+    else this.stepCurrent(message);
+  }
+
+  propose(data: Buffer, nowMs: number): ProposeResult {
+    this.state.observe(nowMs);
+    if (this.role.kind !== 'leader') return { kind: 'refused', why: 'notLeader' };
+    return this.role.propose(data);
+  }
+
+  proposeConfiguration(change: ConfigurationChange, nowMs: number): ConfigurationResult {
+    this.state.observe(nowMs);
+    if (this.role.kind !== 'leader') return { kind: 'refused', why: 'notLeader' };
+    return this.role.proposeConfiguration(change);
+  }
+
+  readIndex(context: number, nowMs: number): void {
+    this.state.observe(nowMs);
+    this.role.readIndex(context);
+  }
+
+  transferLeadership(to: MemberId, nowMs: number): boolean {
+    this.state.observe(nowMs);
+    return this.role.kind === 'leader' && this.role.transferTo(to);
+  }
+
+  /** Under a promise it waits for the promise's end, and not for the election timer's. */
+  campaign(nowMs: number): void {
+    const { state } = this;
+    state.observe(nowMs);
+    if (this.role.kind === 'leader') return;
+    if (state.pledge.forbids(state.id, nowMs)) {
+      state.electionDueMs = Math.min(state.electionDueMs, state.pledge.untilMs);
+      return;
+    }
+    this.depart({ kind: 'campaign', stage: 'preVote', transfer: false });
+  }
+
+  ready(): Ready | undefined {
+    this.role.flush();
+    const { log, outbox } = this.state;
+    const hardState = this.changedHardState();
+    const status = this.changedStatus();
+    const nothing = hardState === undefined && status === undefined && !log.hasUnsaved && !log.hasCommitted;
+    if (nothing && outbox.isEmpty) return undefined;
+    this.sequence++;
+    const entries = log.takeUnsaved(this.sequence);
+    const barrier = this.needsBarrier(entries.length, hardState);
+    return {
+      hardState: barrier ? this.currentHardState() : hardState,
+      mustSync: this.noteHardState(hardState) || entries.length > 0 || barrier,
+      entries,
+      committed: log.takeCommitted(),
+      status,
+      ...outbox.take(),
+    };
+  }
+
+  saved(lastIndex: Index, lastTerm: Term): void {
+    const sequence = this.state.log.saved(lastIndex, lastTerm);
+    if (sequence === undefined) return;
+    this.durableSequence = Math.max(this.durableSequence, sequence);
+    if (this.role.kind === 'leader') this.role.saved();
+  }
+
+  /** Configurations take effect here. */
+  applied(index: Index): void {
+    const { state } = this;
+    const { configurations } = state.log;
+    let changed = false;
+    while (configurations.length > 0 && configurations[0]! <= index) {
+      const entry = state.log.entry(configurations.shift()!)!;
+      state.configuration = configurationAfter(state.configuration, entry.data);
+      changed = true;
+    }
+    state.log.appliedTo(index);
+    if (this.role.kind !== 'leader') return;
+    if (changed) this.depart(this.role.configured());
+    if (this.role.kind === 'leader') this.role.leaveJointWhenDue();
+  }
+
+  loaded(to: MemberId, entries: readonly Entry[], nowMs: number): void {
+    this.state.observe(nowMs);
+    if (this.role.kind === 'leader') this.role.replication.loaded(to, entries);
+  }
+
+  unreachable(peer: MemberId): void {
+    if (this.role.kind === 'leader') this.role.replication.unreachable(peer);
+  }
+
+  compact(index: Index): void {
+    this.state.log.compact(index);
+  }
+
+  restored(mark: SnapshotMark): void {
+    const { state } = this;
+    state.log.restore(mark);
+    state.configuration = mark.configuration;
+    if (this.role.kind === 'follower') this.role.restored(mark.index);
+    if (this.role.kind === 'leader') this.depart(this.role.configured());
+  }
+
+  snapshotReported(peer: MemberId, ok: boolean): void {
+    if (this.role.kind === 'leader') this.role.replication.snapshotReported(peer, ok);
+  }
+
+  leaseHolds(nowMs: number): boolean {
+    return (
+      this.state.settings.reads === 'lease' && this.role.kind === 'leader' && this.role.leaseHolds(nowMs)
+    );
+  }
+
+  /** A promise to the leader comes before everything, the term included: else a restless member could depose it. */
+  private stepVoteRequest(message: Extract<Message, { kind: 'vote' | 'preVote' }>): void {
+    const { state } = this;
+    if (!message.transfer && this.hasPledged(message.from)) {
+      if (message.kind === 'preVote' || message.term < state.term) refuseVote(state, message);
+      return;
+    }
+    if (message.term < state.term) {
+      refuseVote(state, message);
+      return;
+    }
+    if (message.kind === 'vote' && message.term > state.term) this.follow(message.term, NOBODY);
+    if (answerVote(state, message)) state.restartElectionTimer();
+  }
+
+  private hasPledged(candidate: MemberId): boolean {
+    const { state } = this;
+    if (this.role.kind === 'leader') return this.role.isFollowed(state.nowMs);
+    return state.pledge.forbids(candidate, state.nowMs);
+  }
+
+  private stepCurrent(message: Message): void {
+    const { state } = this;
+    const fromLeader =
+      message.kind === 'append' || message.kind === 'heartbeat' || message.kind === 'snapshot';
+    const aheadOfTerm = message.kind === 'preVoteReply' && message.granted;
+    if (message.term > state.term && !aheadOfTerm)
+      this.follow(message.term, fromLeader ? message.from : NOBODY);
+    if (fromLeader && this.role.kind !== 'follower') {
+      invariant(this.role.kind !== 'leader', 'two leaders in one term', {
+        term: state.term,
+        other: message.from,
+      });
+      this.follow(state.term, message.from);
+    }
+    this.depart(this.role.step(message));
+  }
+
+  /** So that a leader whose term is over learns it, whatever it lacks the right to ask. */
+  private answerStale(message: Message): void {
+    const { state } = this;
+    switch (message.kind) {
+      case 'append':
+      case 'heartbeat':
+      case 'snapshot':
+        state.send(message.from, {
+          kind: 'appendReply',
+          index: 0,
+          rejected: true,
+          hintIndex: 0,
+          hintTerm: 0,
+        });
+        return;
+      case 'readIndex':
+        state.send(message.from, {
+          kind: 'readIndexReply',
+          context: message.context,
+          index: 0,
+          rejected: true,
+        });
+        return;
+      default:
+        return;
+    }
+  }
+
+  private depart(departure: Departure | undefined): void {
+    let next = departure;
+    while (next !== undefined) next = this.enter(next);
+  }
+
+  private enter(departure: Departure): Departure | undefined {
+    switch (departure.kind) {
+      case 'follow':
+        this.follow(this.state.term, departure.leader);
+        return undefined;
+      case 'campaign':
+        return this.runFor(departure.stage, departure.transfer);
+      case 'lead':
+        this.role = new Leader(this.state);
+        this.state.leader = this.state.id;
+        this.depart(this.role.tick());
+        return undefined;
+    }
+  }
+
+  /** A mere higher term does not restart a follower's timer: only a leader's word does, or a vote given. */
+  private follow(term: Term, leader: MemberId): void {
+    const { state } = this;
+    this.role.leave();
+    if (term !== state.term) {
+      state.term = term;
+      state.votedFor = NOBODY;
+    }
+    state.leader = leader;
+    if (this.role.kind !== 'follower' || leader !== NOBODY) state.restartElectionTimer();
+    this.role = new Follower(state);
+  }
+
+  private runFor(stage: 'preVote' | 'vote', transfer: boolean): Departure | undefined {
+    const { state } = this;
+    if (!state.isVoter || state.configurationPending) {
+      if (this.role.kind !== 'follower') this.follow(state.term, NOBODY);
+      return undefined;
+    }
+    this.role.leave();
+    state.leader = NOBODY;
+    if (stage === 'vote') {
+      state.term++;
+      state.votedFor = state.id;
+    }
+    state.restartElectionTimer();
+    const candidate = new Candidate(state, stage, transfer);
+    this.role = candidate;
+    return candidate.begin();
+  }
+
+  private currentHardState(): HardState {
+    const { term, votedFor, log } = this.state;
+    return { term, votedFor, commit: log.commitIndex };
+  }
+
+  private changedHardState(): HardState | undefined {
+    const { term, votedFor, log } = this.state;
+    const known = this.savedHardState;
+    if (known.term === term && known.votedFor === votedFor && known.commit === log.commitIndex)
+      return undefined;
+    return this.currentHardState();
+  }
+
+  /** True when term or vote changed, which must be synced. */
+  private noteHardState(changed: HardState | undefined): boolean {
+    if (changed === undefined) return false;
+    const known = this.savedHardState;
+    this.savedHardState = changed;
+    if (known.term === changed.term && known.votedFor === changed.votedFor) return false;
+    this.hardStateSequence = this.sequence;
+    return true;
+  }
+
+  /** See the head comment: this Ready would otherwise bring nothing to wait for. */
+  private needsBarrier(entryCount: number, hardState: HardState | undefined): boolean {
+    const { log, outbox } = this.state;
+    if (entryCount > 0 || outbox.messagesAfterSave.length === 0) return false;
+    const known = this.savedHardState;
+    if (hardState !== undefined && (hardState.term !== known.term || hardState.votedFor !== known.votedFor))
+      return false;
+    if (this.hardStateSequence > this.durableSequence) return true;
+    return outbox.messagesAfterSave.some(
+      (message) => message.kind === 'appendReply' && !message.rejected && message.index > log.savedIndex,
+    );
+  }
+
+  private changedStatus(): RaftStatus | undefined {
+    const { term, leader } = this.state;
+    if (this.shownRole === this.role.kind && this.shownTerm === term && this.shownLeader === leader)
+      return undefined;
+    this.shownRole = this.role.kind;
+    this.shownTerm = term;
+    this.shownLeader = leader;
+    return this.status;
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * Our connection to one peer: dialled, kept, and dialled again with bounded back-off.
+ *
+ * One connection is two channels (control, bulk) and three streams (Control, BinlogSync, Forward) that stand and fall together:
+ * it is up when the peer has said its Hello on all three, and down as soon as one of them ends. A new attempt has new
+ * channels, so that grpc-js' own back-off and whatever an old socket still holds play no part in it.
+ *
+ * Invariants: `onUp` and `onDown` alternate; after a break no frame of that connection is handed on, and none is sent;
+ * `onDown` never runs inside `send`.
+ */
+import { Client, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import type { Env, Timer } from '../env.js';
+import { hostPort, type Security } from './credentials.js';
+import { type Frames, type PeerMethodName, peerMethods } from './frames.js';
+import { type ConnectionId, checkAnswer, type PeerIdentity, writeHello } from './hello.js';
+import { LaneWriter } from './lane-writer.js';
+import { channelOptions, type TransportLimits } from './limits.js';
+import type { Lane, PeerAddress, TransportHandlers } from './transport.js';
+
+export type DialledLane = 'control' | 'sync' | 'request';
+
+export interface DialledPeerOptions {
+  readonly env: Env;
+  readonly identity: PeerIdentity;
+  readonly security: Security;
+  readonly limits: TransportLimits;
+  readonly address: PeerAddress;
+  /** Hands out the id of the next connection. */
+  readonly nextConnection: () => ConnectionId;
+  readonly handlers: () => TransportHandlers;
+}
+
+export class DialledPeer {
+  readonly address: PeerAddress;
+  private readonly options: DialledPeerOptions;
+  private connection: Connection | undefined;
+  private retry: Timer | undefined;
+  private failures = 0;
+  private lastFailure = '';
+  private closed = false;
+
+  constructor(options: DialledPeerOptions) {
+    this.options = options;
+    this.address = options.address;
+    this.dial();
+  }
+
+  send(lane: DialledLane, message: Buffer): boolean {
+    return this.connection?.send(lane, message) ?? false;
+  }
+
+  /** Ends the connection, with its onDown if it was up. */
+  close(): void {
+    if (this.closed) return;
+    this.retry?.cancel();
+    const { connection } = this;
+    this.closed = true;
+    this.connection = undefined;
+    if (connection?.end()) this.options.handlers().onDown(this.address.nodeId);
+  }
+
+  private dial(): void {
+    const connection: Connection = new Connection(this.options, {
+      onUp: () => this.up(),
+      onEnd: (wasUp, why) => this.ended(connection, wasUp, why),
+    });
+    this.connection = connection;
+  }
+
+  private up(): void {
+    this.failures = 0;
+    this.lastFailure = '';
+    this.options.env.log.info('peer is up', { peer: this.address.nodeId, at: this.at });
+    this.options.handlers().onUp(this.address.nodeId);
+  }
+
+  private ended(connection: Connection, wasUp: boolean, why: string): void {
+    if (this.closed || connection !== this.connection) return;
+    this.connection = undefined;
+    // Said once a reason: a peer that stays away is dialled once a second, for ever.
+    if (wasUp || why !== this.lastFailure) {
+      this.options.env.log.warn('peer is down', { peer: this.address.nodeId, at: this.at, why });
+    }
+    this.lastFailure = why;
+    this.retry = this.options.env.after(this.nextDelayMs(), () => this.dial());
+    if (wasUp) this.options.handlers().onDown(this.address.nodeId);
+  }
+
+  /** Doubles with each failure in a row, up to the bound; half of it is chance, so that nodes don't dial in step. */
+  private nextDelayMs(): number {
+    const { reconnectDelayMinMs, reconnectDelayMaxMs } = this.options.limits;
+    const delayMs = Math.min(reconnectDelayMaxMs, reconnectDelayMinMs * 2 ** Math.min(this.failures, 20));
+    this.failures++;
+    return delayMs * (0.5 + this.options.env.random.float() / 2);
+  }
+
+  private get at(): string {
+    return hostPort(this.address.host, this.address.port);
+  }
+}
+
+interface ConnectionEvents {
+  onUp(): void;
+  /** Once. `wasUp`: onUp has run before. */
+  onEnd(wasUp: boolean, why: string): void;
+}
+
+type PeerStream = ClientDuplexStream<Frames, Frames>;
+
+/** One attempt and, if it succeeds, one connection; it never comes back. */
+class Connection {
+  private readonly options: DialledPeerOptions;
+  private readonly events: ConnectionEvents;
+  private readonly clients: readonly Client[];
+  private readonly streams: readonly PeerStream[];
+  private readonly lanes: Readonly<Record<DialledLane, LaneWriter>>;
+  private readonly deadline: Timer;
+  private answersMissing = 3;
+  private state: 'connecting' | 'up' | 'ended' = 'connecting';
+
+  constructor(options: DialledPeerOptions, events: ConnectionEvents) {
+    this.options = options;
+    this.events = events;
+    const id = options.nextConnection();
+    const control = this.openChannel();
+    const bulk = this.openChannel();
+    this.clients = [control, bulk];
+    const controlStream = this.open(control, 'Control', id);
+    const syncStream = this.open(bulk, 'BinlogSync', id, 'ack');
+    const forwardStream = this.open(bulk, 'Forward', id, 'reply');
+    this.streams = [controlStream, syncStream, forwardStream];
+    this.lanes = {
+      control: this.lane('control', controlStream),
+      sync: this.lane('sync', syncStream),
+      request: this.lane('request', forwardStream),
+    };
+    this.deadline = options.env.after(options.limits.connectTimeoutMs, () => this.fail('no answer in time'));
+  }
+
+  send(lane: DialledLane, message: Buffer): boolean {
+    if (this.state !== 'up') return false;
+    if (this.lanes[lane].send(message)) return true;
+    // Control is never dropped out of a standing connection: a peer that takes no votes is no peer.
+    // It takes nothing more from here on, so that no later message follows the gap.
+    if (lane === 'control') {
+      this.lanes.control.close();
+      this.options.env.defer(() => this.fail('control lane is full'));
+    }
+    return false;
+  }
+
+  /** Silently; answers whether it was up. */
+  end(): boolean {
+    const wasUp = this.state === 'up';
+    if (this.state === 'ended') return false;
+    this.state = 'ended';
+    this.deadline.cancel();
+    for (const lane of Object.values(this.lanes)) lane.close();
+    for (const stream of this.streams) stream.cancel();
+    for (const client of this.clients) client.close();
+    return wasUp;
+  }
+
+  private fail(why: string): void {
+    if (this.state === 'ended') return;
+    const wasUp = this.end();
+    this.events.onEnd(wasUp, why);
+  }
+
+  private openChannel(): Client {
+    const { address, security, limits } = this.options;
+    return new Client(
+      hostPort(address.host, address.port),
+      security.channelCredentials,
+      channelOptions(limits),
+    );
+  }
+
+  private open(client: Client, name: PeerMethodName, id: ConnectionId, answers?: Lane): PeerStream {
+    const { identity, security, address } = this.options;
+    const { path, requestSerialize, responseDeserialize } = peerMethods[name];
+    const hello = writeHello(security.callMetadata(), identity, id);
+    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, hello);
+    stream.on('metadata', (metadata) => {
+      const fault = checkAnswer(metadata, identity, address.nodeId);
+      if (fault === undefined) this.answered();
+      else this.fail(fault);
+    });
+    stream.on('data', (frames: Frames) => this.received(frames, answers));
+    stream.on('error', (error: ServiceError) => this.fail(reasonOf(error)));
+    stream.on('end', () => this.fail('ended by the peer'));
+    return stream;
+  }
+
+  private lane(lane: DialledLane, sink: PeerStream): LaneWriter {
+    const { env, limits } = this.options;
+    const { messageBytesMax, unsentBytesMax } = limits;
+    return new LaneWriter({ env, sink, messageBytesMax, unsentBytesMax: unsentBytesMax[lane] });
+  }
+
+  private answered(): void {
+    if (this.state !== 'connecting' || --this.answersMissing > 0) return;
+    this.state = 'up';
+    this.deadline.cancel();
+    this.events.onUp();
+  }
+
+  private received(frames: Frames, lane: Lane | undefined): void {
+    if (lane === undefined) return;
+    const handlers = this.options.handlers();
+    for (const frame of frames) {
+      // A handler may close the transport between two frames of one message.
+      if (this.state !== 'up') return;
+      handlers.onMessage(this.options.address.nodeId, lane, frame);
+    }
+  }
+}
+
+/** grpc-js adds the time of the failure; without it, equal reasons are equal and are logged once. */
+function reasonOf(error: ServiceError): string {
+  return (error.details || error.message).replace(/ \(\d{4}-\d\d-\d\dT[^)]*\)/g, '');
+}

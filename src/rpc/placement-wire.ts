@@ -1,0 +1,159 @@
+/**
+ * The placement service's messages as proto-loader gives and takes them, and the way between them and topology.ts.
+ */
+import type { ServiceDefinition } from '@grpc/grpc-js';
+import { loadProto, type PackageDefinition, serviceDefinition } from './proto.js';
+import type {
+  GroupInfo,
+  NodeInfo,
+  NodeReport,
+  ReplicaReport,
+  TableInfo,
+  Topology,
+  TransferOrder,
+} from './topology.js';
+
+/** Trailing metadata of a refused session: where the PM that leads listens. */
+export const LEADER_ADDRESS = 'leader-address';
+
+export interface RegisterRequest {
+  readonly registrationKey: string;
+  readonly nodeId: number;
+  readonly clusterId: string;
+  readonly address: NodeAddress | null;
+}
+
+export interface RegisterResponse {
+  readonly clusterId: string;
+  readonly nodeId: number;
+}
+
+export type NodeAddress = Omit<NodeInfo, 'nodeId'>;
+
+export interface Hello {
+  readonly clusterId: string;
+  readonly nodeId: number;
+  readonly registrationKey: string;
+}
+
+/** One of the fields is there. */
+export interface SessionRequest {
+  readonly hello?: Hello;
+  readonly report?: WireReport;
+}
+
+export interface SessionResponse {
+  readonly topology?: WireTopology;
+  readonly transfers?: { readonly orders: readonly TransferOrder[] };
+}
+
+type WireRole = `REPLICA_ROLE_${'UNSPECIFIED' | Uppercase<ReplicaReport['role']>}`;
+type WireMode = `TABLE_MODE_${'UNSPECIFIED' | Uppercase<TableInfo['mode']>}`;
+
+export interface WireReport extends Omit<NodeReport, 'replicas'> {
+  readonly replicas: readonly WireReplica[];
+}
+
+interface WireReplica extends Omit<ReplicaReport, 'role'> {
+  readonly role: WireRole;
+}
+
+interface WireTopology {
+  readonly clusterId: string;
+  readonly epoch: number;
+  readonly nodes: readonly { readonly nodeId: number; readonly address: NodeAddress | null }[];
+  readonly tables: readonly WireTable[];
+}
+
+interface WireTable extends Omit<TableInfo, 'mode' | 'passwordHash'> {
+  readonly mode: WireMode;
+  readonly passwordHash: string;
+}
+
+export function loadPlacementProto(): PackageDefinition {
+  return loadProto('talus/placement/v1/placement.proto');
+}
+
+export function placementService(): ServiceDefinition {
+  return serviceDefinition(loadPlacementProto(), 'talus.placement.v1.PlacementService');
+}
+
+export function encodeReport(report: NodeReport): WireReport {
+  return {
+    ...report,
+    replicas: report.replicas.map((replica) => ({ ...replica, role: encodeRole(replica.role) })),
+  };
+}
+
+export function decodeReport(report: WireReport): NodeReport {
+  return {
+    nodeId: report.nodeId,
+    epoch: report.epoch,
+    pid: report.pid,
+    replicas: report.replicas.map((replica) => ({ ...replica, role: decodeRole(replica.role) })),
+  };
+}
+
+export function encodeRole(role: ReplicaReport['role']): WireRole {
+  return `REPLICA_ROLE_${role.toUpperCase() as Uppercase<ReplicaReport['role']>}`;
+}
+
+export function encodeMode(mode: TableInfo['mode']): WireMode {
+  return `TABLE_MODE_${mode.toUpperCase() as Uppercase<TableInfo['mode']>}`;
+}
+
+export function encodeTopology(topology: Topology): WireTopology {
+  return {
+    clusterId: topology.clusterId,
+    epoch: topology.epoch,
+    nodes: topology.nodes.map(({ nodeId, ...address }) => ({ nodeId, address })),
+    tables: topology.tables.map((table) => ({
+      ...table,
+      mode: encodeMode(table.mode),
+      passwordHash: table.passwordHash ?? '',
+    })),
+  };
+}
+
+export function decodeTopology(wire: WireTopology): Topology {
+  return {
+    clusterId: wire.clusterId,
+    epoch: wire.epoch,
+    nodes: wire.nodes.map(({ nodeId, address }) => ({ nodeId, ...plainAddress(address!) })),
+    tables: wire.tables.map(decodeTable),
+  };
+}
+
+/** Only our fields, as a plain object. */
+export function plainAddress(address: NodeAddress): NodeAddress {
+  const { name, host, peerPort, respPort, clusterPort, httpPort, zone } = address;
+  return { name, host, peerPort, respPort, clusterPort, httpPort, zone };
+}
+
+function decodeTable(wire: WireTable): TableInfo {
+  return {
+    tableId: wire.tableId,
+    name: wire.name,
+    slots: wire.slots,
+    replicas: wire.replicas,
+    mode: wire.mode === 'TABLE_MODE_ASYNC' ? 'async' : 'quorum',
+    ...(wire.passwordHash === '' ? {} : { passwordHash: wire.passwordHash }),
+    groups: wire.groups.map(
+      ({ groupId, birthNodeIds }): GroupInfo => ({ groupId, birthNodeIds: [...birthNodeIds] }),
+    ),
+  };
+}
+
+/** A role of a later version counts as a learner: it neither leads nor is asked to. */
+function decodeRole(role: WireRole): ReplicaReport['role'] {
+  switch (role) {
+    case 'REPLICA_ROLE_LEADER':
+      return 'leader';
+    case 'REPLICA_ROLE_FOLLOWER':
+      return 'follower';
+    case 'REPLICA_ROLE_CANDIDATE':
+      return 'candidate';
+    default:
+      return 'learner';
+  }
+}

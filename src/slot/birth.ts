@@ -1,0 +1,49 @@
+/**
+ * Who a replica is: written to the binlog, synced, before the replica says a word to anyone.
+ *
+ * A MemberId is `incarnation * 2^32 + nodeId`: the node can be told from it, and a replica that comes back to a
+ * node it once left is another member.
+ */
+import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
+import type { MemberId } from '../raft/message.js';
+
+const VERSION = 1;
+const NODE_IDS = 4294967296;
+
+export interface Birth {
+  readonly groupId: number;
+  readonly tableId: number;
+  readonly slot: number;
+  readonly memberId: MemberId;
+  /** The voters that the group was made with; empty for a learner called by its leader. */
+  readonly voters: readonly MemberId[];
+}
+
+export function memberOf(nodeId: number, incarnation: number): MemberId {
+  return incarnation * NODE_IDS + nodeId;
+}
+
+export function nodeOf(member: MemberId): number {
+  return member % NODE_IDS;
+}
+
+export function encodeBirth(birth: Birth): Buffer {
+  const out = new ByteWriter();
+  out.u8(VERSION).varint(birth.groupId).varint(birth.tableId).varint(birth.slot).varint(birth.memberId);
+  out.varint(birth.voters.length);
+  for (const voter of birth.voters) out.varint(voter);
+  return out.finish();
+}
+
+export function decodeBirth(bytes: Buffer): Birth {
+  const input = new ByteReader(bytes);
+  const version = input.u8();
+  if (version !== VERSION) throw new FormatError(`birth version ${version}`);
+  const groupId = input.varint();
+  const tableId = input.varint();
+  const slot = input.varint();
+  const memberId = input.varint();
+  const voters = Array.from({ length: input.varint() }, () => input.varint());
+  input.end();
+  return { groupId, tableId, slot, memberId, voters };
+}

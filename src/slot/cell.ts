@@ -1,0 +1,35 @@
+/**
+ * One key in memory, and what it costs.
+ */
+import type { Place } from './keys.js';
+import type { KeyRecord } from './txn.js';
+
+/** A new version of a key is a new cell; only what is derived or learned later is filled in. */
+export interface Cell {
+  readonly key: Buffer;
+  /** The key as a latin1 string: the name under which maps hold it. */
+  readonly name: string;
+  /** undefined: known not to exist. */
+  readonly record: KeyRecord | undefined;
+  /** Where the key stands in hash order; computed when first needed. */
+  place: Place | undefined;
+  /** The expiry that the engine's index holds for this key, to be taken out when it changes. */
+  storedExpireAtMs: number | undefined;
+}
+
+/** What a map entry, a cell and its buffers cost beside the bytes of key and value; measured, rounded up. */
+const CELL_OVERHEAD_BYTES = 320;
+
+export function cellBytes(cell: Cell): number {
+  return CELL_OVERHEAD_BYTES + 2 * cell.key.length + (cell.record?.value.length ?? 0);
+}
+
+/** A copy where `bytes` would keep something much larger alive, such as a whole log entry. */
+export function ownBytes(bytes: Buffer): Buffer {
+  return bytes.buffer.byteLength <= 2 * bytes.length ? bytes : Buffer.from(bytes);
+}
+
+export function ownRecord(record: KeyRecord): KeyRecord {
+  const value = ownBytes(record.value);
+  return value === record.value ? record : { ...record, value };
+}

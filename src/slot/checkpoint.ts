@@ -1,0 +1,211 @@
+/**
+ * Writes what changed in memory to the engine, off the reply path: the step that lets the binlog be freed.
+ *
+ * One synced batch is in flight a node. It holds whole slots, each frozen between two entries: its dirty records, its
+ * expiry index, its applied index and, where it changed, the pointer to its state. So what the engine holds of a slot is
+ * always its state after exactly the entries up to the applied index beside it. Synced always: LevelDB may lose
+ * an unsynced batch and keep a later one.
+ */
+import type { Env, Timer } from '../env.js';
+import type { Engine, EngineWrite } from '../storage/engine.js';
+import { metaKey, nodeAreaRange, nodeKey, parseNodeKey, stateRange } from './keys.js';
+import { encodeMeta, type StateMeta } from './record.js';
+import { type FrozenState, writesOf } from './state.js';
+
+export interface CheckpointSettings {
+  /** Between two rounds when little is dirty. */
+  readonly checkpointIntervalMs: number;
+  /** A batch takes no further slot once it is this large. */
+  readonly checkpointBytesMax: number;
+  /** Cells encoded before the event loop gets its turn. */
+  readonly checkpointSliceCells: number;
+  /** A round starts at once when the node has this much dirty. */
+  readonly dirtyBytesTarget: number;
+  /** Applying waits while the node has this much dirty. */
+  readonly dirtyBytesMax: number;
+}
+
+/** What the checkpointer needs of a slot. */
+export interface Checkpointed {
+  readonly replicaId: number;
+  readonly state: { readonly dirtyBytes: number };
+  freeze(): { readonly frozen: FrozenState; readonly meta: StateMeta } | undefined;
+  checkpointed(meta: StateMeta): void;
+}
+
+/** Entries between two looks at how much is dirty. */
+const HELD_EVERY = 32;
+
+interface FrozenSlot {
+  readonly slot: Checkpointed;
+  readonly frozen: FrozenState;
+  readonly meta: StateMeta;
+}
+
+export class Checkpointer {
+  private readonly slots = new Set<Checkpointed>();
+  private timer: Timer | undefined;
+  private running: Promise<void> | undefined;
+  private closed = false;
+  /** Highest state id that the engine's counter covers. */
+  private countedStateId: number;
+  private stateId: number;
+  private holding = false;
+  private asked = 0;
+
+  constructor(
+    private readonly env: Env,
+    private readonly engine: Engine,
+    readonly settings: CheckpointSettings,
+    lastStateId: number,
+    private readonly fatal: (why: unknown) => void,
+  ) {
+    this.countedStateId = lastStateId;
+    this.stateId = lastStateId;
+  }
+
+  start(): void {
+    this.timer = this.env.after(this.settings.checkpointIntervalMs, () => {
+      void this.round();
+      this.start();
+    });
+  }
+
+  /** Never given before on this node; the engine learns of it with the first checkpoint that uses it. */
+  newStateId = (): number => ++this.stateId;
+
+  add(slot: Checkpointed): void {
+    this.slots.add(slot);
+  }
+
+  remove(slot: Checkpointed): void {
+    this.slots.delete(slot);
+  }
+
+  /** A replica, removed before, is gone for good: what the engine holds of it becomes garbage, synced. Idempotent. */
+  async abandon(replicaId: number): Promise<void> {
+    await this.running;
+    const pointer = nodeKey('state', replicaId);
+    const stored = await this.engine.get(pointer);
+    if (stored === undefined) return;
+    const garbage = nodeKey('garbage', stored.readUInt32BE());
+    const batch: EngineWrite[] = [
+      { kind: 'delete', key: pointer },
+      { kind: 'put', key: garbage, value: Buffer.alloc(0) },
+    ];
+    await this.engine.write(batch, { sync: true });
+  }
+
+  get dirtyBytes(): number {
+    let bytes = 0;
+    for (const slot of this.slots) bytes += slot.state.dirtyBytes;
+    return bytes;
+  }
+
+  /** Asked before each entry: must applying wait? Starts a round early when much is dirty. */
+  held = (): boolean => {
+    // Summing all slots at every entry would cost more than applying it; a few entries more are no harm.
+    if (!this.holding && ++this.asked % HELD_EVERY !== 0) return false;
+    const { dirtyBytes } = this;
+    if (dirtyBytes > this.settings.dirtyBytesTarget) void this.round();
+    this.holding = dirtyBytes > this.settings.dirtyBytesMax;
+    return this.holding;
+  };
+
+  /** Writes everything that is dirty now; concurrent calls share one round. */
+  round(): Promise<void> {
+    if (this.closed) return Promise.resolve();
+    this.running ??= this.writeAll().then(
+      () => {
+        this.running = undefined;
+      },
+      (why) => {
+        this.closed = true;
+        this.fatal(why);
+      },
+    );
+    return this.running;
+  }
+
+  /** Lets a round in flight end; starts none. */
+  async close(): Promise<void> {
+    this.timer?.cancel();
+    await this.running;
+    this.closed = true;
+  }
+
+  private async writeAll(): Promise<void> {
+    const left = [...this.slots];
+    while (left.length > 0) {
+      const taken = this.freezeSome(left);
+      if (taken.length > 0) await this.write(taken);
+    }
+    await this.clearGarbage();
+  }
+
+  /** Freezes slots off the list until a batch is full. */
+  private freezeSome(left: Checkpointed[]): FrozenSlot[] {
+    const taken: FrozenSlot[] = [];
+    let bytes = 0;
+    while (left.length > 0 && bytes < this.settings.checkpointBytesMax) {
+      const slot = left.shift()!;
+      const freeze = this.slots.has(slot) ? slot.freeze() : undefined;
+      if (freeze === undefined) continue;
+      taken.push({ slot, ...freeze });
+      bytes += freeze.frozen.cells.bytes;
+    }
+    return taken;
+  }
+
+  private async write(taken: readonly FrozenSlot[]): Promise<void> {
+    const batch: EngineWrite[] = [];
+    for (const { slot, frozen, meta } of taken) {
+      await this.encodeCells(frozen, batch);
+      batch.push({ kind: 'put', key: metaKey(frozen.stateId), value: encodeMeta(meta) });
+      batch.push({ kind: 'put', key: nodeKey('state', slot.replicaId), value: u32(frozen.stateId) });
+      for (const id of frozen.abandonedStateIds) {
+        batch.push({ kind: 'put', key: nodeKey('garbage', id), value: Buffer.alloc(0) });
+      }
+    }
+    if (this.stateId > this.countedStateId) {
+      this.countedStateId = this.stateId;
+      batch.push({ kind: 'put', key: nodeKey('counter', 0), value: u32(this.stateId) });
+    }
+    await this.engine.write(batch, { sync: true });
+    for (const { slot, meta } of taken) slot.checkpointed(meta);
+  }
+
+  private async encodeCells(frozen: FrozenState, batch: EngineWrite[]): Promise<void> {
+    let inSlice = 0;
+    for (const cell of frozen.cells) {
+      batch.push(...writesOf(frozen.stateId, cell));
+      if (++inSlice % this.settings.checkpointSliceCells === 0) {
+        await new Promise<void>((resolve) => this.env.defer(resolve));
+      }
+    }
+  }
+
+  /** Removes one abandoned state a round, in bounded steps; a crash in between begins it again. */
+  private async clearGarbage(): Promise<void> {
+    const cursor = this.engine.iterate(nodeAreaRange('garbage'));
+    const [first] = await cursor.next(1);
+    await cursor.close();
+    if (first === undefined) return;
+    const rows = this.engine.iterate(stateRange(parseNodeKey(first[0])));
+    for (let page = await rows.next(1000); page.length > 0; page = await rows.next(1000)) {
+      await this.engine.write(
+        page.map(([key]) => ({ kind: 'delete', key })),
+        { sync: false },
+      );
+    }
+    await rows.close();
+    // Synced, and so are the deletes before it: a marker must not vanish before what it marks.
+    await this.engine.write([{ kind: 'delete', key: first[0] }], { sync: true });
+  }
+}
+
+function u32(value: number): Buffer {
+  const out = Buffer.allocUnsafe(4);
+  out.writeUInt32BE(value);
+  return out;
+}

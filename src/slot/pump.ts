@@ -1,0 +1,110 @@
+/**
+ * Drives all slots of a node: one turn takes what every woken slot has ready, and one binlog batch carries it all.
+ *
+ * Entries are formed only when no batch is in flight or one just ended, so that what arrives while the disk works goes as
+ * one entry a slot; everything else (votes, acks, followers' entries) goes to the binlog at once and shares its next
+ * batch. Save, then send: what depends on a record leaves when its batch is durable.
+ */
+import type { Env, Timer } from '../env.js';
+import type { Binlog, BinlogRecord } from '../storage/binlog.js';
+import type { Slot } from './slot.js';
+
+export class Pump<R> {
+  private readonly slots = new Set<Slot<R>>();
+  private woken = new Set<Slot<R>>();
+  /** Have something to propose and wait for the batch in flight. */
+  private readonly holding = new Set<Slot<R>>();
+  private scheduled = false;
+  private batchesInFlight = 0;
+  private batchEnded = false;
+  /** Resolves when everything handed to the binlog so far is durable. */
+  private saved: Promise<void> = Promise.resolve();
+  private timer: Timer | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly env: Env,
+    private readonly binlog: Binlog,
+    private readonly tickMs: number,
+    private readonly fatal: (why: unknown) => void,
+    /** Messages of this turn may leave. */
+    private readonly turnEnded: () => void,
+  ) {}
+
+  start(): void {
+    this.timer = this.env.after(this.tickMs, () => {
+      const nowMs = this.env.monotonicMs();
+      for (const slot of this.slots) slot.tick(nowMs);
+      this.start();
+    });
+  }
+
+  add(slot: Slot<R>): void {
+    this.slots.add(slot);
+    this.wake(slot);
+  }
+
+  remove(slot: Slot<R>): void {
+    this.slots.delete(slot);
+    this.woken.delete(slot);
+    this.holding.delete(slot);
+  }
+
+  wake(slot: Slot<R>): void {
+    if (this.closed || !this.slots.has(slot)) return;
+    this.woken.add(slot);
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.env.defer(() => this.turn());
+  }
+
+  close(): void {
+    this.closed = true;
+    this.timer?.cancel();
+    this.woken.clear();
+  }
+
+  private turn(): void {
+    this.scheduled = false;
+    if (this.closed) return;
+    const slots = this.woken;
+    this.woken = new Set();
+    const mayPropose = this.batchesInFlight === 0 || this.batchEnded;
+    this.batchEnded = false;
+    const records: BinlogRecord[] = [];
+    const afterSave: (() => void)[] = [];
+    for (const slot of slots) {
+      if (mayPropose) slot.proposeWaiting();
+      else if (slot.wantsToPropose) this.holding.add(slot);
+      slot.collect(records, afterSave);
+    }
+    if (records.length > 0) this.saved = this.save(records, afterSave);
+    // Without records of its own a message may still speak of what an earlier batch is writing.
+    else if (this.batchesInFlight > 0) this.saved = this.follow(this.saved, afterSave);
+    else for (const done of afterSave) done();
+    this.turnEnded();
+  }
+
+  private async follow(earlier: Promise<void>, afterSave: readonly (() => void)[]): Promise<void> {
+    await earlier;
+    if (this.closed) return;
+    for (const done of afterSave) done();
+    this.turnEnded();
+  }
+
+  private async save(records: readonly BinlogRecord[], afterSave: readonly (() => void)[]): Promise<void> {
+    this.batchesInFlight++;
+    try {
+      await this.binlog.append(records);
+    } catch (why) {
+      return this.fatal(why);
+    }
+    this.batchesInFlight--;
+    if (this.closed) return;
+    this.batchEnded = true;
+    for (const done of afterSave) done();
+    this.turnEnded();
+    for (const slot of this.holding) this.wake(slot);
+    this.holding.clear();
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * How a key's record and a state's meta stand in the engine.
+ *
+ *   record  u8 version (1) | u8 type (1 string) | u8 has expiry | [u64 expireAtMs] | value
+ *   meta    u8 version (1) | varint appliedIndex | varint appliedTerm | u64 timeMs | varint keys | configuration
+ */
+import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
+import type { Configuration } from '../raft/message.js';
+import type { KeyRecord } from './txn.js';
+
+const VERSION = 1;
+const STRING = 1;
+
+/** What one checkpoint says of its state, in the same atomic batch as the records. */
+export interface StateMeta {
+  readonly appliedIndex: number;
+  readonly appliedTerm: number;
+  /** Slot time of the last entry applied. */
+  readonly timeMs: number;
+  readonly keys: number;
+  readonly configuration: Configuration;
+}
+
+export function encodeRecord(record: KeyRecord): Buffer {
+  const expires = record.expireAtMs !== undefined;
+  const out = new ByteWriter(record.value.length + 12);
+  out.u8(VERSION).u8(STRING).u8(expires ? 1 : 0);
+  if (record.expireAtMs !== undefined) out.u64(record.expireAtMs);
+  return out.raw(record.value).finish();
+}
+
+export function decodeRecord(bytes: Buffer): KeyRecord {
+  const input = new ByteReader(bytes);
+  expectVersion(input);
+  const type = input.u8();
+  if (type !== STRING) throw new FormatError(`record type ${type}`);
+  const expireAtMs = input.u8() === 1 ? input.u64() : undefined;
+  return { kind: 'string', value: input.raw(input.remaining), expireAtMs };
+}
+
+export function encodeMeta(meta: StateMeta): Buffer {
+  const out = new ByteWriter();
+  out.u8(VERSION).varint(meta.appliedIndex).varint(meta.appliedTerm).u64(meta.timeMs).varint(meta.keys);
+  encodeConfiguration(out, meta.configuration);
+  return out.finish();
+}
+
+export function decodeMeta(bytes: Buffer): StateMeta {
+  const input = new ByteReader(bytes);
+  expectVersion(input);
+  const appliedIndex = input.varint();
+  const appliedTerm = input.varint();
+  const timeMs = input.u64();
+  const keys = input.varint();
+  const configuration = decodeConfiguration(input);
+  input.end();
+  return { appliedIndex, appliedTerm, timeMs, keys, configuration };
+}
+
+export function encodeConfiguration(out: ByteWriter, configuration: Configuration): void {
+  const { voters, votersOutgoing, learners, learnersNext, autoLeave } = configuration;
+  for (const members of [voters, votersOutgoing, learners, learnersNext]) {
+    out.varint(members.length);
+    for (const member of members) out.varint(member);
+  }
+  out.u8(autoLeave ? 1 : 0);
+}
+
+export function decodeConfiguration(input: ByteReader): Configuration {
+  const members = (): number[] => Array.from({ length: input.varint() }, () => input.varint());
+  const voters = members();
+  const votersOutgoing = members();
+  const learners = members();
+  const learnersNext = members();
+  return { voters, votersOutgoing, learners, learnersNext, autoLeave: input.u8() === 1 };
+}
+
+function expectVersion(input: ByteReader): void {
+  const version = input.u8();
+  if (version !== VERSION) throw new FormatError(`version ${version}, known is ${VERSION}`);
+}

@@ -1,0 +1,258 @@
+/**
+ * The requests that a slot's leader has taken and not yet answered, and the order among them.
+ *
+ * One session's (one client connection's) commands run in the order sent: a read waits for that session's earlier writes, a
+ * write for its earlier reads. Different sessions wait for nobody.
+ *
+ * A write is `waiting` (in no entry yet: may still be refused) or `pending` (in an entry that was appended: from then on its
+ * outcome is what the log says at that index, or unknown). A read is `asking` until a read index is known.
+ */
+import type { CommandGroup } from './entry.js';
+
+export type Outcome<R> =
+  | { readonly kind: 'done'; readonly replies: readonly R[] }
+  /** Definite: nothing happened, and nothing will. */
+  | { readonly kind: 'refused'; readonly why: RefusalReason }
+  /** May have happened, may yet happen, may never happen. */
+  | { readonly kind: 'unknown' };
+
+export type RefusalReason = 'notLeader' | 'busy' | 'tooLarge' | 'diskFull' | 'timeout';
+
+export interface SlotRequest<R> {
+  /** The client connection that it came from; names one session anywhere in the cluster. */
+  readonly session: string;
+  readonly kind: 'read' | 'write';
+  readonly group: CommandGroup;
+  /** Monotonic; after it the client is told that the outcome is unknown, or refused if nothing was appended. */
+  readonly deadlineMs: number;
+  done(outcome: Outcome<R>): void;
+}
+
+interface Lane<R> {
+  readsOut: number;
+  writesTaken: number;
+  writesSettled: number;
+  readonly held: SlotRequest<R>[];
+}
+
+export interface TakenWrite<R> {
+  readonly request: SlotRequest<R>;
+  readonly lane: Lane<R>;
+  answered: boolean;
+}
+
+export interface TakenRead<R> {
+  readonly request: SlotRequest<R>;
+  readonly lane: Lane<R>;
+  /** The session's writes that come before it. */
+  readonly afterWrites: number;
+  /** Known once Raft answered. */
+  index: number;
+  /** Fixed at the first run, so that reruns see the same time. */
+  nowMs: number | undefined;
+  /** It met a key that is dead at this time: runs again once an entry stamped so late is applied. */
+  untilStampMs: number;
+}
+
+interface PendingEntry<R> {
+  readonly term: number;
+  readonly writes: readonly TakenWrite<R>[];
+}
+
+export class Requests<R> {
+  private readonly lanes = new Map<string, Lane<R>>();
+  private waiting: TakenWrite<R>[] = [];
+  private readonly pending = new Map<number, PendingEntry<R>>();
+  private asking: TakenRead<R>[] = [];
+  private readonly asked = new Map<number, TakenRead<R>[]>();
+  private ready: TakenRead<R>[] = [];
+  private count = 0;
+
+  get waitingCount(): number {
+    return this.waiting.length;
+  }
+
+  get pendingEntries(): number {
+    return this.pending.size;
+  }
+
+  get readRoundsOut(): number {
+    return this.asked.size;
+  }
+
+  get hasReadsToAsk(): boolean {
+    return this.asking.length > 0;
+  }
+
+  get hasReadyReads(): boolean {
+    return this.ready.length > 0;
+  }
+
+  /** Requests taken and not answered. */
+  get outstanding(): number {
+    return this.count;
+  }
+
+  take(request: SlotRequest<R>): void {
+    this.count++;
+    let lane = this.lanes.get(request.session);
+    if (lane === undefined) {
+      lane = { readsOut: 0, writesTaken: 0, writesSettled: 0, held: [] };
+      this.lanes.set(request.session, lane);
+    }
+    if (lane.held.length > 0 || !admissible(lane, request)) lane.held.push(request);
+    else this.admit(lane, request);
+  }
+
+  /** Takes writes off the head of the queue, for one entry; `fits` says when it is full. */
+  takeWaiting(fits: (request: SlotRequest<R>) => boolean): TakenWrite<R>[] {
+    let count = 0;
+    while (count < this.waiting.length && fits(this.waiting[count]!.request)) count++;
+    return this.waiting.splice(0, count);
+  }
+
+  /** What takeWaiting took could not be appended now. */
+  putBack(writes: readonly TakenWrite<R>[]): void {
+    this.waiting.unshift(...writes);
+  }
+
+  appended(index: number, term: number, writes: readonly TakenWrite<R>[]): void {
+    this.pending.set(index, { term, writes });
+  }
+
+  /** The entry that was applied at `index`: its own requests get the replies, another term's learn that they lost. */
+  applied(index: number, term: number, replies: readonly (readonly R[])[]): void {
+    const entry = this.pending.get(index);
+    if (entry === undefined) return;
+    this.pending.delete(index);
+    entry.writes.forEach((write, i) => {
+      const outcome: Outcome<R> =
+        entry.term === term ? { kind: 'done', replies: replies[i]! } : { kind: 'unknown' };
+      this.settleWrite(write, outcome);
+    });
+  }
+
+  refuseWrites(writes: readonly TakenWrite<R>[], why: RefusalReason): void {
+    for (const write of writes) this.settleWrite(write, { kind: 'refused', why });
+  }
+
+  /** Leadership is gone: what is in no entry is refused; pending entries stay until the log or the deadline decides. */
+  lostLeadership(): void {
+    const { waiting, asking, ready } = this;
+    const reads = [...asking, ...[...this.asked.values()].flat(), ...ready];
+    const held = [...this.lanes.values()].flatMap((lane) => lane.held.splice(0));
+    this.waiting = [];
+    this.asking = [];
+    this.ready = [];
+    this.asked.clear();
+    this.lanes.clear();
+    const refusal: Outcome<R> = { kind: 'refused', why: 'notLeader' };
+    for (const write of waiting) this.answerWrite(write, refusal);
+    for (const read of reads) this.answer(read.request, refusal);
+    for (const request of held) this.answer(request, refusal);
+  }
+
+  /** All reads that arrived since the last round, to be confirmed by one. */
+  askFor(context: number): void {
+    this.asked.set(context, this.asking);
+    this.asking = [];
+  }
+
+  readIndexKnown(context: number, index: number): void {
+    const reads = this.asked.get(context) ?? [];
+    this.asked.delete(context);
+    for (const read of reads) {
+      read.index = index;
+      this.ready.push(read);
+    }
+  }
+
+  readIndexRefused(context: number): void {
+    const reads = this.asked.get(context) ?? [];
+    this.asked.delete(context);
+    for (const read of reads) this.settleRead(read, { kind: 'refused', why: 'notLeader' });
+  }
+
+  /** Takes out the reads that may run on a state applied up to `applied` with this newest stamp. */
+  takeRunnable(applied: number, stampMs: number): TakenRead<R>[] {
+    const runnable: TakenRead<R>[] = [];
+    const later: TakenRead<R>[] = [];
+    for (const read of this.ready) {
+      const may =
+        read.index <= applied && read.untilStampMs <= stampMs && read.lane.writesSettled >= read.afterWrites;
+      (may ? runnable : later).push(read);
+    }
+    this.ready = later;
+    return runnable;
+  }
+
+  /** A read that could not finish: it runs again when it may. */
+  again(read: TakenRead<R>): void {
+    this.ready.push(read);
+  }
+
+  settleRead(read: TakenRead<R>, outcome: Outcome<R>): void {
+    read.lane.readsOut--;
+    this.answer(read.request, outcome);
+    this.release(read.request.session, read.lane);
+  }
+
+  /** Tells those past their deadline what is known of their fate. */
+  expire(nowMs: number): void {
+    const late = (request: SlotRequest<R>): boolean => request.deadlineMs <= nowMs;
+    const lateWaiting = this.waiting.filter((write) => late(write.request));
+    this.waiting = this.waiting.filter((write) => !late(write.request));
+    this.refuseWrites(lateWaiting, 'timeout');
+    for (const entry of this.pending.values()) {
+      for (const write of entry.writes) if (late(write.request)) this.answerWrite(write, { kind: 'unknown' });
+    }
+    const lateReads = [...this.asking, ...this.ready].filter((read) => late(read.request));
+    this.asking = this.asking.filter((read) => !late(read.request));
+    this.ready = this.ready.filter((read) => !late(read.request));
+    for (const [context, reads] of this.asked) {
+      lateReads.push(...reads.filter((read) => late(read.request)));
+      this.asked.set(context, reads.filter((read) => !late(read.request)));
+    }
+    for (const read of lateReads) this.settleRead(read, { kind: 'refused', why: 'timeout' });
+  }
+
+  private admit(lane: Lane<R>, request: SlotRequest<R>): void {
+    if (request.kind === 'write') {
+      lane.writesTaken++;
+      this.waiting.push({ request, lane, answered: false });
+      return;
+    }
+    lane.readsOut++;
+    const afterWrites = lane.writesTaken;
+    this.asking.push({ request, lane, afterWrites, index: 0, nowMs: undefined, untilStampMs: 0 });
+  }
+
+  private settleWrite(write: TakenWrite<R>, outcome: Outcome<R>): void {
+    write.lane.writesSettled++;
+    this.answerWrite(write, outcome);
+    this.release(write.request.session, write.lane);
+  }
+
+  private answerWrite(write: TakenWrite<R>, outcome: Outcome<R>): void {
+    if (write.answered) return;
+    write.answered = true;
+    this.answer(write.request, outcome);
+  }
+
+  private answer(request: SlotRequest<R>, outcome: Outcome<R>): void {
+    this.count--;
+    request.done(outcome);
+  }
+
+  /** Lets in what the session's lane held back, and forgets a lane with nothing left. */
+  private release(session: string, lane: Lane<R>): void {
+    while (lane.held.length > 0 && admissible(lane, lane.held[0]!)) this.admit(lane, lane.held.shift()!);
+    const idle = lane.readsOut === 0 && lane.writesTaken === lane.writesSettled && lane.held.length === 0;
+    if (idle && this.lanes.get(session) === lane) this.lanes.delete(session);
+  }
+}
+
+/** A write waits for its session's reads; a read is let in at once and waits for the writes by their count. */
+function admissible<R>(lane: Lane<R>, request: SlotRequest<R>): boolean {
+  return request.kind === 'read' || lane.readsOut === 0;
+}

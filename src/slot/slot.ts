@@ -1,0 +1,432 @@
+/**
+ * One replica of one slot: a Raft member, the log it writes, the state it applies, the requests it answers.
+ *
+ * The pump (pump.ts) drives it: `proposeWaiting` forms an entry of what waits, `collect` takes the core's Ready apart in
+ * its one safe order, `afterSave` releases what the disk must not deny. Applying may stop for loads from the engine;
+ * nothing else does. Checkpoints freeze the state between entries only.
+ *
+ * Leaves out: which command means what (the machine), who may ask (the router), where bytes go (the node).
+ */
+import { invariant } from '../assert.js';
+import type { Env } from '../env.js';
+import type { Configuration, MemberId, Message } from '../raft/message.js';
+import { Raft } from '../raft/raft.js';
+import type { RaftSettings, RaftStatus, Ready } from '../raft/ready.js';
+import type { Binlog, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
+import type { Engine } from '../storage/engine.js';
+import { EntryRun } from './apply.js';
+import { type Birth, nodeOf } from './birth.js';
+import { bytesOfGroup, encodeEntry, RULES } from './entry.js';
+import { LogTail } from './log-tail.js';
+import type { StateMachine } from './machine.js';
+import type { StateMeta } from './record.js';
+import { Requests, type SlotRequest, type TakenRead, type TakenWrite } from './requests.js';
+import { SlotClock } from './stamp.js';
+import type { FrozenState, SlotState } from './state.js';
+import { PageFault, type PageNeed } from './txn.js';
+import { loadRange, ReadView, type RangeCache } from './view.js';
+
+export interface SlotSettings {
+  readonly raft: RaftSettings;
+  /** An entry takes no further command once it is this large. */
+  readonly entryBytesTarget: number;
+  /** Requests taken and not answered; beyond it new ones are refused. */
+  readonly outstandingRequestsMax: number;
+  /** Rounds of read-index questions in flight; later reads wait and share the next round. */
+  readonly readRoundsMax: number;
+  /** Applied entries kept in the binlog for followers that lag. */
+  readonly logTailBytes: number;
+  /** Cells in memory; clean ones beyond it are evicted after a checkpoint. */
+  readonly poolBytes: number;
+}
+
+export interface SlotParts<R> {
+  readonly env: Env;
+  readonly engine: Engine;
+  readonly binlog: Binlog;
+  readonly machine: StateMachine<R>;
+  readonly settings: SlotSettings;
+  /** Something happened that the pump should look at. */
+  readonly wake: (slot: Slot<R>) => void;
+  readonly send: (slot: Slot<R>, message: Message) => void;
+  readonly statusChanged: (slot: Slot<R>) => void;
+  /** An entry was applied; for oracles and metrics. */
+  readonly entryApplied: (slot: Slot<R>, index: number, term: number) => void;
+  /** Applying must wait: too much is dirty. Asked between entries. */
+  readonly applyHeld: () => boolean;
+  /** The disk is nearly full: new entries are refused, the rest goes on. */
+  readonly diskLow: () => boolean;
+  readonly fatal: (why: unknown) => void;
+}
+
+interface Committed {
+  readonly index: number;
+  readonly term: number;
+  readonly kind: 'empty' | 'command' | 'configuration';
+  readonly data: Buffer;
+}
+
+export class Slot<R> {
+  readonly raft: Raft;
+  readonly clock: SlotClock;
+  readonly requests = new Requests<R>();
+  private readonly queue: Committed[] = [];
+  private run: EntryRun<R> | undefined;
+  private loading = false;
+  private appliedIndex: number;
+  private appliedTerm: number;
+  /** Entries up to here were on disk at start: their stamps say nothing about time elapsed. */
+  private readonly replayedIndex: number;
+  private durableIndex: number;
+  private readonly tail: LogTail;
+  private readContext = 0;
+  private readonly readRanges = new WeakMap<TakenRead<R>, RangeCache>();
+  private clockWanted = false;
+  private clockEntryIndex = 0;
+  private closed = false;
+
+  constructor(
+    readonly replicaId: number,
+    readonly birth: Birth,
+    readonly state: SlotState,
+    meta: StateMeta | undefined,
+    recovered: RecoveredReplica | undefined,
+    private readonly parts: SlotParts<R>,
+  ) {
+    const { env, settings } = parts;
+    this.appliedIndex = meta?.appliedIndex ?? 0;
+    this.appliedTerm = meta?.appliedTerm ?? 0;
+    this.durableIndex = this.appliedIndex;
+    this.replayedIndex = recovered?.lastIndex ?? 0;
+    this.tail = new LogTail(settings.logTailBytes, recovered?.compactedIndex ?? 0);
+    this.clock = new SlotClock(env);
+    if (meta !== undefined) this.clock.observe(meta.timeMs, false);
+    this.raft = new Raft({
+      id: birth.memberId,
+      configuration: meta?.configuration ?? birthConfiguration(birth),
+      hardState: recovered?.hardState ?? { term: 0, votedFor: 0, commit: 0 },
+      log: recovered ?? { compactedIndex: 0, compactedTerm: 0, terms: [], lastIndex: 0, entries: [] },
+      appliedIndex: this.appliedIndex,
+      restarted: recovered !== undefined,
+      nowMs: env.monotonicMs(),
+      random: env.random,
+      settings: settings.raft,
+    });
+  }
+
+  get status(): RaftStatus {
+    return this.raft.status;
+  }
+
+  get leaderNodeId(): number {
+    return nodeOf(this.raft.status.leader);
+  }
+
+  get isLeader(): boolean {
+    return this.raft.status.role === 'leader';
+  }
+
+  get appliedTo(): { readonly index: number; readonly term: number } {
+    return { index: this.appliedIndex, term: this.appliedTerm };
+  }
+
+  /** Takes a client's request; `expectedTerm` 0 accepts any term of this leader. */
+  execute(request: SlotRequest<R>, expectedTerm: number): void {
+    const { role, term } = this.raft.status;
+    if (this.closed || role !== 'leader' || (expectedTerm !== 0 && expectedTerm !== term)) {
+      return request.done({ kind: 'refused', why: 'notLeader' });
+    }
+    if (this.requests.outstanding >= this.parts.settings.outstandingRequestsMax) {
+      return request.done({ kind: 'refused', why: 'busy' });
+    }
+    if (request.kind === 'write' && this.parts.diskLow()) {
+      return request.done({ kind: 'refused', why: 'diskFull' });
+    }
+    this.requests.take(request);
+    this.wake();
+  }
+
+  receive(message: Message): void {
+    if (this.closed) return;
+    this.raft.step(message, this.now());
+    this.wake();
+  }
+
+  /** Called by the pump's clock; cheap when nothing is due. */
+  tick(nowMs: number): void {
+    if (nowMs >= this.raft.nextTickMs) {
+      this.raft.tick(nowMs);
+      this.wake();
+    }
+    if (this.requests.outstanding > 0) this.requests.expire(nowMs);
+    if (this.isLeader && this.state.expiry.nextMs < Infinity) this.lookForDue();
+  }
+
+  peerDown(nodeId: number): void {
+    const { configuration } = this.raft.status;
+    for (const member of [...configuration.voters, ...configuration.votersOutgoing, ...configuration.learners]) {
+      if (nodeOf(member) === nodeId) this.raft.unreachable(member);
+    }
+  }
+
+  transferTo(nodeId: number): boolean {
+    const target = this.raft.status.configuration.voters.find((member) => nodeOf(member) === nodeId);
+    if (target === undefined) return false;
+    const started = this.raft.transferLeadership(target, this.now());
+    this.wake();
+    return started;
+  }
+
+  get wantsToPropose(): boolean {
+    return this.requests.waitingCount > 0 || this.clockWanted;
+  }
+
+  /** One entry of all that waits, stamped now. */
+  proposeWaiting(): void {
+    if (!this.isLeader) return;
+    while (this.wantsToPropose) {
+      const writes = this.takeBatch();
+      if (writes.length === 0 && !this.clockWanted) return;
+      if (!this.proposeBatch(writes)) return;
+    }
+  }
+
+  /** Takes what the core has ready; records to save go to `records`, what waits for them to `afterSave`. */
+  collect(records: BinlogRecord[], afterSave: (() => void)[]): void {
+    this.askReadIndex();
+    for (let ready = this.raft.ready(); ready !== undefined; ready = this.raft.ready()) {
+      this.handle(ready, records, afterSave);
+    }
+    this.applyQueue();
+    this.serveReads();
+  }
+
+  /** What a checkpoint writes of this slot; undefined when it must wait or there is nothing new. */
+  freeze(): { readonly frozen: FrozenState; readonly meta: StateMeta } | undefined {
+    if (this.closed || this.run !== undefined) return undefined;
+    if (this.appliedIndex === this.durableIndex && !this.state.hasUnwritten) return undefined;
+    const meta: StateMeta = {
+      appliedIndex: this.appliedIndex,
+      appliedTerm: this.appliedTerm,
+      timeMs: this.clock.lastStampMs,
+      keys: this.state.keys,
+      configuration: this.raft.status.configuration,
+    };
+    return { frozen: this.state.freeze(), meta };
+  }
+
+  /** That checkpoint is in the engine, synced: the log up to it is no longer needed for recovery. */
+  checkpointed(meta: StateMeta): void {
+    this.state.thaw();
+    this.durableIndex = meta.appliedIndex;
+    this.state.evict(this.parts.settings.poolBytes);
+    const releasable = this.tail.releasable(this.durableIndex);
+    if (releasable > 0) {
+      this.raft.compact(releasable);
+      this.parts.binlog.release(this.replicaId, releasable);
+    }
+    this.wake();
+  }
+
+  /** No request is taken any more; those not in the log are refused. */
+  close(): void {
+    this.closed = true;
+    this.requests.lostLeadership();
+  }
+
+  private now(): number {
+    return this.parts.env.monotonicMs();
+  }
+
+  private wake(): void {
+    this.parts.wake(this);
+  }
+
+  private takeBatch(): TakenWrite<R>[] {
+    let bytes = 0;
+    return this.requests.takeWaiting((request) => {
+      if (bytes >= this.parts.settings.entryBytesTarget) return false;
+      bytes += bytesOfGroup(request.group);
+      return true;
+    });
+  }
+
+  /** False when the core takes no more for now. */
+  private proposeBatch(writes: TakenWrite<R>[]): boolean {
+    const { random } = this.parts.env;
+    const data = encodeEntry({
+      rules: RULES,
+      timeMs: this.clock.nowMs(),
+      seedHigh: random.u32(),
+      seedLow: random.u32(),
+      groups: writes.map((write) => write.request.group),
+    });
+    const result = this.raft.propose(data, this.now());
+    if (result.kind === 'accepted') {
+      this.clockWanted = false;
+      this.clockEntryIndex = result.index;
+      if (writes.length > 0) this.requests.appended(result.index, result.term, writes);
+      return true;
+    }
+    if (result.why === 'tooLarge') {
+      this.requests.refuseWrites(writes, 'tooLarge');
+      return true;
+    }
+    this.requests.putBack(writes);
+    return false;
+  }
+
+  private askReadIndex(): void {
+    if (!this.requests.hasReadsToAsk || this.requests.readRoundsOut >= this.parts.settings.readRoundsMax) return;
+    const context = ++this.readContext;
+    this.requests.askFor(context);
+    this.raft.readIndex(context, this.now());
+  }
+
+  /** The order of raft/ready.ts: messages now; records; and what depends on them after they are saved. */
+  private handle(ready: Ready, records: BinlogRecord[], afterSave: (() => void)[]): void {
+    for (const message of ready.messages) this.parts.send(this, message);
+    const { replicaId } = this;
+    const last = ready.entries.at(-1);
+    if (last !== undefined) {
+      records.push({ kind: 'entries', replicaId, entries: ready.entries });
+      for (const entry of ready.entries) this.tail.appended(entry.index, entry.data.length);
+    }
+    if (ready.hardState !== undefined && (ready.mustSync || last !== undefined)) {
+      records.push({ kind: 'hardState', replicaId, ...ready.hardState });
+    }
+    if (last !== undefined || ready.messagesAfterSave.length > 0) afterSave.push(() => this.afterSave(ready));
+    this.queue.push(...ready.committed);
+    for (const read of ready.reads) {
+      if (read.kind === 'ready') this.requests.readIndexKnown(read.context, read.index);
+      else this.requests.readIndexRefused(read.context);
+    }
+    for (const load of ready.loads) void this.loadEntries(load);
+    if (ready.status !== undefined) this.roleChanged(ready.status);
+  }
+
+  private afterSave(ready: Ready): void {
+    if (this.closed) return;
+    const last = ready.entries.at(-1);
+    if (last !== undefined) this.raft.saved(last.index, last.term);
+    for (const message of ready.messagesAfterSave) this.parts.send(this, message);
+    this.wake();
+  }
+
+  private roleChanged(status: RaftStatus): void {
+    if (status.role !== 'leader') {
+      this.requests.lostLeadership();
+      this.clockWanted = false;
+    }
+    this.parts.statusChanged(this);
+  }
+
+  private async loadEntries(load: { readonly to: MemberId; readonly from: number; readonly bytesMax: number }): Promise<void> {
+    const entries = await this.parts.binlog.read(this.replicaId, load.from, load.bytesMax).catch((why) => {
+      this.parts.env.log.warn('log entries could not be read for a follower', { why: String(why), ...load });
+      return [];
+    });
+    if (this.closed) return;
+    this.raft.loaded(load.to, entries, this.now());
+    this.wake();
+  }
+
+  private applyQueue(): void {
+    while (this.queue.length > 0 && !this.loading) {
+      if (this.run === undefined && this.parts.applyHeld()) return;
+      const entry = this.queue[0]!;
+      if (entry.kind === 'command' && !this.applyCommands(entry)) return;
+      this.queue.shift();
+      this.finish(entry);
+    }
+  }
+
+  /** False when it must wait for a load. */
+  private applyCommands(entry: Committed): boolean {
+    this.run ??= new EntryRun(this.state, this.parts.machine, entry.data, entry.index);
+    const needs = this.run.go();
+    if (needs === undefined) return true;
+    this.loading = true;
+    void this.load(needs, this.run.ranges).then(() => {
+      this.loading = false;
+      this.wake();
+    });
+    return false;
+  }
+
+  private finish(entry: Committed): void {
+    invariant(entry.index === this.appliedIndex + 1, 'applied out of order', { at: this.appliedIndex, got: entry.index });
+    this.appliedIndex = entry.index;
+    this.appliedTerm = entry.term;
+    if (this.run !== undefined) this.clock.observe(this.run.entry.timeMs, entry.index > this.replayedIndex);
+    const replies = this.run?.replies ?? [];
+    this.run = undefined;
+    this.raft.applied(entry.index);
+    this.requests.applied(entry.index, entry.term, replies);
+    this.parts.entryApplied(this, entry.index, entry.term);
+  }
+
+  private async load(needs: readonly PageNeed[], ranges: RangeCache): Promise<void> {
+    try {
+      const keys = needs.flatMap((need) => (need.kind === 'record' ? [need.key] : []));
+      if (keys.length > 0) await this.state.load(keys);
+      for (const need of needs) {
+        if (need.kind === 'range') await loadRange(this.parts.engine, this.state, need, ranges);
+      }
+    } catch (why) {
+      this.parts.fatal(why);
+    }
+  }
+
+  /** Between entries only: a read never sees half of one. */
+  private serveReads(): void {
+    if (this.run !== undefined || !this.requests.hasReadyReads) return;
+    for (const read of this.requests.takeRunnable(this.appliedIndex, this.clock.lastStampMs)) this.serve(read);
+  }
+
+  private serve(read: TakenRead<R>): void {
+    read.nowMs ??= this.clock.nowMs();
+    let ranges = this.readRanges.get(read);
+    if (ranges === undefined) {
+      ranges = new Map();
+      this.readRanges.set(read, ranges);
+    }
+    const view = new ReadView(this.state, read.nowMs, ranges);
+    const { nowMs } = read;
+    try {
+      const replies = read.request.group.commands.map((argv) => this.parts.machine.read(view, argv, { nowMs }));
+      this.requests.settleRead(read, { kind: 'done', replies });
+    } catch (thrown) {
+      if (!(thrown instanceof PageFault)) throw thrown;
+      this.readFaulted(read, thrown.needs, ranges);
+    }
+  }
+
+  private readFaulted(read: TakenRead<R>, needs: readonly PageNeed[], ranges: RangeCache): void {
+    for (const need of needs) {
+      if (need.kind !== 'clock') continue;
+      read.untilStampMs = need.untilMs;
+      this.clockWanted = true;
+      this.requests.again(read);
+      return this.wake();
+    }
+    void this.load(needs, ranges).then(() => {
+      this.requests.again(read);
+      this.wake();
+    });
+  }
+
+  /** Keys are due and nothing else moves slot time: a clock entry will. */
+  private lookForDue(): void {
+    const { expiry } = this.state;
+    expiry.tidy(this.state.judgeDue);
+    const idle = this.requests.pendingEntries === 0 && this.appliedIndex >= this.clockEntryIndex;
+    if (!idle || expiry.nextMs > this.clock.nowMs()) return;
+    this.clockWanted = true;
+    this.wake();
+  }
+}
+
+function birthConfiguration(birth: Birth): Configuration {
+  return { voters: birth.voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+}

@@ -1,0 +1,206 @@
+/**
+ * One slot's state in memory, over its part of the engine: the buffer pool of single records.
+ *
+ * Invariants:
+ * - `cells` holds every key that the engine does not hold as it is now: `dirty` (changed since the last freeze) and
+ *   `frozen` (being written by a checkpoint) are subsets of it. Those are never evicted.
+ * - `complete`: a key without a cell does not exist. True from birth or a clear until something is evicted.
+ * - `keys`, `expiry` and the cells change together, and only between the runs of handlers (see view.ts).
+ * - A cleared state moves to a new stateId in memory at once; the engine follows with the next checkpoint, in whose
+ *   batch the pointer flips. The old id becomes garbage, cleared in the background (checkpoint.ts).
+ */
+import { invariant } from '../assert.js';
+import type { Engine, EngineWrite } from '../storage/engine.js';
+import { type Cell, cellBytes, ownBytes, ownRecord } from './cell.js';
+import { DirtyCells } from './dirty.js';
+import { type Due, type DueVerdict, ExpiryHeap } from './expiry.js';
+import { expiryKey, expiryRange, nameOf, parseExpiryKey, placeOf, recordKey } from './keys.js';
+import { decodeRecord, encodeRecord } from './record.js';
+import type { KeyRecord } from './txn.js';
+
+/** What one checkpoint writes of this state. */
+export interface FrozenState {
+  readonly stateId: number;
+  /** Ids that this checkpoint leaves behind. */
+  readonly abandonedStateIds: readonly number[];
+  readonly cells: DirtyCells;
+}
+
+export class SlotState {
+  private readonly cells = new Map<string, Cell>();
+  private dirty = new DirtyCells();
+  private frozen: FrozenState | undefined;
+  private abandoned: number[] = [];
+  readonly expiry = new ExpiryHeap();
+  private complete: boolean;
+  keys: number;
+  poolBytes = 0;
+  /** Changes whenever the engine's content may have changed under a range that was loaded. */
+  generation = 0;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly newStateId: () => number,
+    public stateId: number,
+    existing: { readonly keys: number } | undefined,
+  ) {
+    this.complete = existing === undefined;
+    this.keys = existing?.keys ?? 0;
+  }
+
+  get dirtyBytes(): number {
+    return this.dirty.bytes + (this.frozen?.cells.bytes ?? 0);
+  }
+
+  get hasUnwritten(): boolean {
+    return this.dirty.size > 0 || this.abandoned.length > 0;
+  }
+
+  /** Loads the expiry index; once, before anything else. */
+  async open(): Promise<void> {
+    const cursor = this.engine.iterate(expiryRange(this.stateId));
+    for (let page = await cursor.next(1000); page.length > 0; page = await cursor.next(1000)) {
+      for (const [bytes] of page) this.expiry.added(parseExpiryKey(bytes));
+    }
+    await cursor.close();
+  }
+
+  /** The cell, `absent` where the key is known not to exist, undefined where only the engine knows. */
+  find(name: string): Cell | 'absent' | undefined {
+    const cell = this.cells.get(name);
+    if (cell !== undefined) return cell.record === undefined ? 'absent' : cell;
+    return this.complete ? 'absent' : undefined;
+  }
+
+  /** Publishes a change. The key's presence must be known (see find). */
+  publish(key: Buffer, name: string, record: KeyRecord | undefined): void {
+    const before = this.cells.get(name);
+    invariant(before !== undefined || this.complete, 'published over an unknown record', { name });
+    if (before?.record === undefined && record === undefined) return;
+    const cell: Cell = {
+      key: before?.key ?? ownBytes(key),
+      name,
+      record: record && ownRecord(record),
+      place: before?.place,
+      storedExpireAtMs: before?.storedExpireAtMs,
+    };
+    this.keys += (record ? 1 : 0) - (before?.record ? 1 : 0);
+    if (before?.record?.expireAtMs !== undefined) this.expiry.removed();
+    if (record?.expireAtMs !== undefined) this.expiry.added({ expireAtMs: record.expireAtMs, key: cell.key });
+    this.poolBytes += cellBytes(cell) - (before ? cellBytes(before) : 0);
+    this.cells.set(name, cell);
+    this.dirty.put(cell);
+  }
+
+  /** Removes every key at once; what is on disk goes later. */
+  clear(): void {
+    this.abandoned.push(this.stateId);
+    this.stateId = this.newStateId();
+    this.cells.clear();
+    this.dirty = new DirtyCells();
+    this.poolBytes = 0;
+    this.keys = 0;
+    this.complete = true;
+    this.expiry.clear();
+    this.generation++;
+  }
+
+  /** Is this expiry the key's own now? */
+  judgeDue = (due: Due): DueVerdict => {
+    const cell = this.cells.get(nameOf(due.key));
+    if (cell === undefined) return this.complete ? 'stale' : 'unknown';
+    return cell.record?.expireAtMs === due.expireAtMs ? 'due' : 'stale';
+  };
+
+  /** Brings records into memory; a key that got a cell meanwhile keeps it. */
+  async load(keys: readonly Buffer[]): Promise<void> {
+    const stateId = this.stateId;
+    const generation = this.generation;
+    const missing = keys.filter((key) => !this.cells.has(nameOf(key)));
+    const engineKeys = missing.map((key) => recordKey(stateId, placeOf(key), key));
+    const values = await this.engine.getMany(engineKeys);
+    // Evicted and changed meanwhile: what was read may be older than what was written.
+    if (stateId !== this.stateId || generation !== this.generation) return;
+    missing.forEach((key, i) => {
+      const name = nameOf(key);
+      if (this.cells.has(name)) return;
+      const bytes = values[i];
+      const record = bytes && decodeRecord(bytes);
+      this.install(ownBytes(key), name, record, record?.expireAtMs);
+    });
+  }
+
+  /** Takes what is dirty as one unit to be written. */
+  freeze(): FrozenState {
+    invariant(this.frozen === undefined, 'two freezes of one state');
+    this.frozen = { stateId: this.stateId, abandonedStateIds: this.abandoned, cells: this.dirty };
+    this.dirty = new DirtyCells();
+    this.abandoned = [];
+    return this.frozen;
+  }
+
+  /** The frozen unit is in the engine, synced. */
+  thaw(): void {
+    const { frozen } = this;
+    invariant(frozen !== undefined, 'thaw without freeze');
+    this.frozen = undefined;
+    this.generation++;
+    if (frozen.stateId !== this.stateId) return;
+    for (const written of frozen.cells) {
+      const current = this.cells.get(written.name);
+      if (current === undefined) continue;
+      current.storedExpireAtMs = written.record?.expireAtMs;
+      // The dead are forgotten where their absence is known anyway.
+      if (current === written && written.record === undefined && this.complete) this.drop(current);
+    }
+  }
+
+  /** Drops clean cells, oldest first, until the pool holds at most `bytes`. */
+  evict(bytes: number): void {
+    for (const cell of this.cells.values()) {
+      if (this.poolBytes <= bytes) return;
+      if (this.dirty.has(cell) || this.frozen?.cells.has(cell)) continue;
+      this.drop(cell);
+      if (cell.record !== undefined) this.complete = false;
+    }
+  }
+
+  /** Every cell that the engine does not hold yet, newest version, with a place at or after `position`. */
+  *unwritten(position: number): Iterable<Cell> {
+    if (this.frozen?.stateId === this.stateId) {
+      for (const cell of this.frozen.cells.from(position)) if (this.cells.get(cell.name) === cell) yield cell;
+    }
+    yield* this.dirty.from(position);
+  }
+
+  private install(key: Buffer, name: string, record: KeyRecord | undefined, stored: number | undefined): void {
+    if (this.complete && record === undefined) return;
+    const cell: Cell = { key, name, record, place: undefined, storedExpireAtMs: stored };
+    this.cells.set(name, cell);
+    this.poolBytes += cellBytes(cell);
+  }
+
+  private drop(cell: Cell): void {
+    this.cells.delete(cell.name);
+    this.poolBytes -= cellBytes(cell);
+  }
+}
+
+/** The engine writes of one dirty cell of state `stateId`. */
+export function writesOf(stateId: number, cell: Cell): EngineWrite[] {
+  cell.place ??= placeOf(cell.key);
+  const key = recordKey(stateId, cell.place, cell.key);
+  const writes: EngineWrite[] = [];
+  const { record, storedExpireAtMs } = cell;
+  if (storedExpireAtMs !== undefined && storedExpireAtMs !== record?.expireAtMs) {
+    writes.push({ kind: 'delete', key: expiryKey(stateId, storedExpireAtMs, cell.key) });
+  }
+  if (record === undefined) return [...writes, { kind: 'delete', key }];
+  if (record.expireAtMs !== undefined && record.expireAtMs !== storedExpireAtMs) {
+    writes.push({ kind: 'put', key: expiryKey(stateId, record.expireAtMs, cell.key), value: EMPTY });
+  }
+  writes.push({ kind: 'put', key, value: encodeRecord(record) });
+  return writes;
+}
+
+const EMPTY = Buffer.alloc(0);

@@ -1,0 +1,111 @@
+/**
+ * The engine on LevelDB (classic-level): one database a node.
+ *
+ * LevelDB's own failings that this file answers for:
+ * - A database that was just made and then lost power may not open again. So the first thing written to it is synced, and so are
+ *   the names of its folder and its parent.
+ * - It rotates its log without syncing the old one, so an unsynced batch may vanish although a later one survived. That is in the
+ *   contract (engine.ts): whoever needs order, syncs.
+ */
+import { access, mkdir, open } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import type { Engine, EngineIterator, EngineRange, EngineWrite } from './engine.js';
+
+export interface LevelEngineOptions {
+  /** Uncompressed blocks kept in memory. */
+  readonly cacheBytes?: number;
+  /** A memory table is written out when it has reached this; two may exist at once. */
+  readonly writeBufferBytes?: number;
+  readonly openFilesMax?: number;
+}
+
+const CACHE_BYTES = 32 * 1024 * 1024;
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
+const OPEN_FILES_MAX = 512;
+/** Bytes that one iterator step reads ahead. */
+const ITERATOR_BYTES = 64 * 1024;
+
+type Database = ClassicLevel<Buffer, Buffer>;
+
+/** Makes the folder, and the database in it, where there is none. */
+export async function openLevelEngine(path: string, options: LevelEngineOptions = {}): Promise<Engine> {
+  const isNew = await isMissing(join(path, 'CURRENT'));
+  await mkdir(path, { recursive: true });
+  const database: Database = new ClassicLevel(path, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    cacheSize: options.cacheBytes ?? CACHE_BYTES,
+    writeBufferSize: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
+    maxOpenFiles: options.openFilesMax ?? OPEN_FILES_MAX,
+  });
+  await database.open();
+  if (isNew) await settle(database, path);
+  return new LevelEngine(database);
+}
+
+class LevelEngine implements Engine {
+  constructor(private readonly database: Database) {}
+
+  get(key: Buffer): Promise<Buffer | undefined> {
+    return this.database.get(key);
+  }
+
+  getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]> {
+    return this.database.getMany(keys as Buffer[]);
+  }
+
+  async write(batch: readonly EngineWrite[], options: { readonly sync: boolean }): Promise<void> {
+    const operations = batch.map((write) =>
+      write.kind === 'put'
+        ? { type: 'put' as const, key: write.key, value: write.value }
+        : { type: 'del' as const, key: write.key },
+    );
+    // LevelDB doesn't hear of a batch without operations; a synced one must still make what came before durable.
+    if (operations.length === 0 && options.sync) operations.push({ type: 'del', key: NO_KEY });
+    await this.database.batch(operations, { sync: options.sync });
+  }
+
+  iterate(range: EngineRange): EngineIterator {
+    const iterator = this.database.iterator({
+      gte: range.from,
+      lt: range.to,
+      highWaterMarkBytes: ITERATOR_BYTES,
+    });
+    return {
+      next: (count) => iterator.nextv(count),
+      close: () => iterator.close(),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.database.close();
+  }
+}
+
+/** Deleted, never put: a write that leaves nothing behind. */
+const NO_KEY = Buffer.from([0]);
+
+async function settle(database: Database, path: string): Promise<void> {
+  await database.batch([{ type: 'del', key: NO_KEY }], { sync: true });
+  await syncFolder(path);
+  await syncFolder(dirname(resolve(path)));
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function isMissing(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The engine in memory, with the crashes of the real one: for tests and for the simulated world.
+ *
+ * It keeps two images. `current` is what readers see; `durable` is what a power cut leaves for certain. A synced write brings the
+ * durable image up to the current one; unsynced batches wait in a list, of which a crash keeps any subset, each batch whole, because
+ * LevelDB promises no more.
+ *
+ * Every operation goes through `schedule` and completes when the world lets it. After a crash the old object is dead: nothing it
+ * was asked ever completes. `crash` hands out its successor on what survived.
+ */
+import type { Random } from '../random.js';
+import type { Engine, EngineIterator, EngineRange, EngineWrite } from './engine.js';
+
+/** Runs the effect now, later, or never. The label says what it is. */
+export type Schedule = (label: string, run: () => void) => void;
+
+/** Keys as text of one byte a character: its order is the order of the bytes, and it can key a Map. */
+type TextKey = string;
+type Pair = readonly [Buffer, Buffer];
+
+export class MemoryEngine implements Engine {
+  private current: OrderedTable;
+  private durable: OrderedTable;
+  private unsynced: (readonly EngineWrite[])[] = [];
+  /** Asked for, not yet carried out; a crash may find them done or not. */
+  private readonly inFlight = new Set<readonly EngineWrite[]>();
+  private alive = true;
+
+  constructor(
+    private readonly schedule: Schedule = (_label, run) => queueMicrotask(run),
+    content: OrderedTable = new OrderedTable(),
+  ) {
+    this.current = content;
+    this.durable = content.clone();
+  }
+
+  get(key: Buffer): Promise<Buffer | undefined> {
+    return this.later('engine get', () => this.current.get(textOf(key)));
+  }
+
+  getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]> {
+    return this.later('engine getMany', () => keys.map((key) => this.current.get(textOf(key))));
+  }
+
+  write(batch: readonly EngineWrite[], options: { readonly sync: boolean }): Promise<void> {
+    const own = batch.map(copyOf);
+    this.inFlight.add(own);
+    return this.later(options.sync ? 'engine write synced' : 'engine write', () => {
+      this.inFlight.delete(own);
+      this.current.apply(own);
+      this.unsynced.push(own);
+      if (!options.sync) return;
+      for (const each of this.unsynced) this.durable.apply(each);
+      this.unsynced = [];
+    });
+  }
+
+  iterate(range: EngineRange): EngineIterator {
+    const pairs = this.current.slice(textOf(range.from), textOf(range.to));
+    let position = 0;
+    return {
+      next: (count) =>
+        this.later('engine iterate', () => {
+          position += count;
+          return pairs.slice(position - count, position);
+        }),
+      close: () => this.later('engine iterate close', () => {}),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.later('engine close', () => {
+      this.alive = false;
+    });
+  }
+
+  /** The power is cut: what is asked of this object from now on never comes back. */
+  crash(random: Random, schedule: Schedule = this.schedule): MemoryEngine {
+    this.alive = false;
+    const survivors = this.durable.clone();
+    for (const batch of [...this.unsynced, ...this.inFlight]) {
+      if (random.below(2) === 1) survivors.apply(batch);
+    }
+    return new MemoryEngine(schedule, survivors);
+  }
+
+  /** After a clean close, or a crash of the process alone: the page cache keeps what was written. */
+  reopen(schedule: Schedule = this.schedule): MemoryEngine {
+    this.alive = false;
+    const kept = new MemoryEngine(schedule, this.durable.clone());
+    for (const batch of this.unsynced) {
+      kept.current.apply(batch);
+      kept.unsynced.push(batch);
+    }
+    return kept;
+  }
+
+  private later<Value>(label: string, effect: () => Value): Promise<Value> {
+    return new Promise((resolve) => {
+      this.schedule(label, () => {
+        if (this.alive) resolve(effect());
+      });
+    });
+  }
+}
+
+/** A sorted array and a map over the same pairs. A slice stays as it was, because pairs are never changed, only replaced. */
+export class OrderedTable {
+  private readonly values = new Map<TextKey, Pair>();
+  private readonly keys: TextKey[] = [];
+
+  get(key: TextKey): Buffer | undefined {
+    return this.values.get(key)?.[1];
+  }
+
+  apply(batch: readonly EngineWrite[]): void {
+    for (const write of batch) {
+      const key = textOf(write.key);
+      if (write.kind === 'put') this.put(key, [write.key, write.value]);
+      else this.delete(key);
+    }
+  }
+
+  slice(from: TextKey, to: TextKey): Pair[] {
+    return this.keys.slice(this.position(from), this.position(to)).map((key) => this.values.get(key)!);
+  }
+
+  clone(): OrderedTable {
+    const copy = new OrderedTable();
+    for (const key of this.keys) copy.keys.push(key);
+    for (const [key, pair] of this.values) copy.values.set(key, pair);
+    return copy;
+  }
+
+  private put(key: TextKey, pair: Pair): void {
+    if (!this.values.has(key)) this.keys.splice(this.position(key), 0, key);
+    this.values.set(key, pair);
+  }
+
+  private delete(key: TextKey): void {
+    if (this.values.delete(key)) this.keys.splice(this.position(key), 1);
+  }
+
+  /** How many keys are before `key`. */
+  private position(key: TextKey): number {
+    let low = 0;
+    let high = this.keys.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.keys[middle]! < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function textOf(key: Buffer): TextKey {
+  return key.toString('latin1');
+}
+
+/** The caller may use its buffers again once the write was asked for. */
+function copyOf(write: EngineWrite): EngineWrite {
+  const key = Buffer.from(write.key);
+  return write.kind === 'put' ? { kind: 'put', key, value: Buffer.from(write.value) } : { kind: 'delete', key };
+}

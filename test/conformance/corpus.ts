@@ -1,0 +1,8 @@
+/** All sequences with known corner cases, in the order in which they run. */
+import { gateCorpus } from './corpus-gate.js';
+import { keysCorpus } from './corpus-keys.js';
+import { numbersCorpus } from './corpus-numbers.js';
+import { stringsCorpus } from './corpus-strings.js';
+import type { Sequence } from './sequence.js';
+
+export const corpus: readonly Sequence[] = [...gateCorpus, ...stringsCorpus, ...numbersCorpus, ...keysCorpus];

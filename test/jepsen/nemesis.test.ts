@@ -1,0 +1,69 @@
+/** The schedule is the seed's, and the command line means what it says. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { planStrikes } from '../../jepsen-style/nemesis.js';
+import { OptionError, parseOptions } from '../../jepsen-style/options.js';
+import { countLeaders } from '../../jepsen-style/topology.js';
+
+test('one seed, one schedule: six kills of a leader, then all at once, with quiet between', () => {
+  const strikes = planStrikes('kill', 42, 60_000);
+  assert.deepEqual(strikes, planStrikes('kill', 42, 60_000));
+  assert.notDeepEqual(strikes, planStrikes('kill', 43, 60_000));
+  assert.deepEqual(
+    strikes.map((strike) => strike.kind),
+    [...Array.from({ length: 6 }, () => 'kill-leader'), 'kill-all'],
+  );
+  for (const timeMs of [10_000, 60_000, 600_000]) {
+    const planned = planStrikes('kill', 42, timeMs);
+    planned.forEach(({ atMs, downMs }, index) => {
+      const nextMs = planned[index + 1]?.atMs ?? timeMs;
+      assert.ok(downMs > 0 && nextMs - atMs >= 1.5 * downMs, JSON.stringify(planned));
+    });
+  }
+  assert.deepEqual(planStrikes('none', 42, 60_000), []);
+});
+
+test('leaders are counted in hash slots, by the first node of each range', () => {
+  const node = (port: number) => ({
+    kind: 'array' as const,
+    items: [
+      { kind: 'bulk' as const, text: '127.0.0.1' },
+      { kind: 'integer' as const, value: port },
+    ],
+  });
+  const range = (first: number, last: number, ...ports: number[]) => ({
+    kind: 'array' as const,
+    items: [
+      { kind: 'integer' as const, value: first },
+      { kind: 'integer' as const, value: last },
+      ...ports.map(node),
+    ],
+  });
+  const counts = countLeaders([range(0, 99, 7001, 7002), range(100, 149, 7002, 7001), range(150, 159, 7001)]);
+  assert.deepEqual(
+    [...counts],
+    [
+      [7001, 110],
+      [7002, 50],
+    ],
+  );
+});
+
+test('options have defaults, and contradictions are refused', () => {
+  const options = parseOptions([], 7);
+  assert.deepEqual([options.timeMs, options.nemesis, options.seed, options.clients], [60_000, 'kill', 7, 20]);
+  assert.equal(parseOptions(['--against', 'localhost:6379'], 7).nemesis, 'none');
+  assert.equal(parseOptions(['--stale-read-plant'], 7).plantStaleRead, true);
+  for (const args of [
+    ['--workload', 'bank'],
+    ['--nemesis', 'rain'],
+    ['--time', '1.5'],
+    ['--etcd-stop-half'],
+    ['--against', 'localhost:6379', '--nemesis', 'kill'],
+    ['--plant', 'fresh-read'],
+    ['--plant', 'stale-read', '--workload', 'set-counter'],
+    ['--unheard-of'],
+  ]) {
+    assert.throws(() => parseOptions(args, 7), OptionError, args.join(' '));
+  }
+});
