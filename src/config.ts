@@ -149,7 +149,9 @@ function checked(schema: z.ZodObject, key: string, facts: KeyFacts, given: Given
   const parsed = field.safeParse(value);
   if (parsed.success) return value;
   const shown = facts.secret ? 'its value' : JSON.stringify(given.value);
-  const expected = expectation(facts) ?? parsed.error.issues[0]!.message;
+  // Of a list, it is an item that is wrong, and only its own rule can tell.
+  const rule = Array.isArray(value) ? undefined : expectation(facts);
+  const expected = rule ?? parsed.error.issues[0]!.message;
   throw new ConfigError(`${kebab(key)} (from ${given.from}): ${shown} is not valid, expected ${expected}`);
 }
 

@@ -79,7 +79,9 @@ async function checkWritable(folder: string): Promise<void> {
     await writeFile(probe, '');
     await rm(probe);
   } catch (error) {
-    throw new Error(`data-dir ${folder} cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw new Error(
+      `data-dir ${folder} cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+    );
   }
 }
 

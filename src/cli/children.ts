@@ -41,7 +41,11 @@ export class ChildProcesses {
       this.children.delete(name);
       if (this.stopping) return;
       const how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
-      const words = said.trim().split('\n').at(-1)?.replace(/^talus: /, '');
+      const words = said
+        .trim()
+        .split('\n')
+        .at(-1)
+        ?.replace(/^talus: /, '');
       this.fail(new Error(`${name}: ${words || how}`));
       this.report?.(name, words ? `${how} (${words})` : how);
     });

@@ -9,7 +9,11 @@ import { runNode } from '../node/process.js';
 export function registerNode(program: Command): void {
   const command = program.command('node').description('run a node in the foreground');
   addConfigOptions(command, nodeConfigSchema).action(async (options: { readonly config?: string }) => {
-    const config = loadConfig(nodeConfigSchema, { file: options.config, flags: { ...options }, env: process.env });
+    const config = loadConfig(nodeConfigSchema, {
+      file: options.config,
+      flags: { ...options },
+      env: process.env,
+    });
     await runNode(config);
     // Whatever still holds the loop (a library's timer) must not keep a stopped node around.
     process.exit(0);

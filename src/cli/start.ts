@@ -26,7 +26,12 @@ const port = z.int().min(1).max(65535);
 const startSchema = z.object({
   nodes: z.int().min(1).max(64).default(3).describe('node processes'),
   slots: z.int().min(1).max(16384).default(16).describe('slots of table default, when it is made'),
-  replicas: z.int().min(1).max(7).optional().describe('replicas of table default (default 3, or the nodes if fewer)'),
+  replicas: z
+    .int()
+    .min(1)
+    .max(7)
+    .optional()
+    .describe('replicas of table default (default 3, or the nodes if fewer)'),
   port: port.default(9221).describe('RESP port of node 1; the others follow, cluster ports are 100 higher'),
   pmPort: port.default(9300).describe('gRPC port of PM; its HTTP port is one higher'),
   dataDir: z.string().min(1).default('./data').describe('folder for everything'),
@@ -59,7 +64,8 @@ async function run(config: StartConfig): Promise<void> {
   const children = new ChildProcesses();
   try {
     children.start('pm-1', ['pm', '--config', join(folder, 'pm-1', 'pm.yaml')]);
-    for (const name of nodeNames(config)) children.start(name, ['node', '--config', join(folder, name, 'node.yaml')]);
+    for (const name of nodeNames(config))
+      children.start(name, ['node', '--config', join(folder, name, 'node.yaml')]);
     const ready = waitUntilReady(config, token);
     const first = await Promise.race([ready, children.failure, stopped]);
     if (first instanceof Error) throw first;
@@ -84,7 +90,8 @@ function checkPorts(config: StartConfig): void {
   const used = new Map<number, string>();
   const claim = (number: number, what: string): void => {
     const other = used.get(number);
-    if (other !== undefined) throw new Error(`port ${number} is both ${other} and ${what}: choose another --port or --pm-port`);
+    if (other !== undefined)
+      throw new Error(`port ${number} is both ${other} and ${what}: choose another --port or --pm-port`);
     if (number > 65535) throw new Error(`port ${number} (${what}) is beyond 65535: choose a lower --port`);
     used.set(number, what);
   };
@@ -103,7 +110,8 @@ async function prepare(folder: string, config: StartConfig): Promise<string> {
   const tokenFile = join(folder, 'cluster-token');
   try {
     await mkdir(folder, { recursive: true });
-    if (!existsSync(tokenFile)) await writeFile(tokenFile, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
+    if (!existsSync(tokenFile))
+      await writeFile(tokenFile, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
     await writeConfig(folder, 'pm-1', 'pm.yaml', {
       'data-dir': join(folder, 'pm-1'),
       port: config.pmPort,
@@ -123,7 +131,9 @@ async function prepare(folder: string, config: StartConfig): Promise<string> {
       });
     }
   } catch (why) {
-    throw new Error(`data-dir ${folder} cannot be written: ${(why as NodeJS.ErrnoException).code ?? String(why)}`);
+    throw new Error(
+      `data-dir ${folder} cannot be written: ${(why as NodeJS.ErrnoException).code ?? String(why)}`,
+    );
   }
   return (await readFile(tokenFile, 'utf8')).trim();
 }
@@ -137,7 +147,12 @@ async function writeConfig(folder: string, name: string, file: string, settings:
 async function waitUntilReady(config: StartConfig, token: string): Promise<AdminCluster> {
   const env = systemEnv(silentLog);
   const security = loadSecurity({ clusterToken: token });
-  const client = new AdminClient({ addresses: [`127.0.0.1:${config.pmPort}`], security, env, timeoutMs: 2000 });
+  const client = new AdminClient({
+    addresses: [`127.0.0.1:${config.pmPort}`],
+    security,
+    env,
+    timeoutMs: 2000,
+  });
   const startedAtMs = env.monotonicMs();
   let warned = false;
   for (;;) {
@@ -151,7 +166,9 @@ async function waitUntilReady(config: StartConfig, token: string): Promise<Admin
     }
     if (!warned && env.monotonicMs() - startedAtMs > READY_PATIENCE_MS) {
       warned = true;
-      process.stdout.write(`still waiting: ${alive} nodes up, ${led} slots led; the logs are in ${config.dataDir}/*/log\n`);
+      process.stdout.write(
+        `still waiting: ${alive} nodes up, ${led} slots led; the logs are in ${config.dataDir}/*/log\n`,
+      );
     }
     await new Promise<void>((done) => env.after(READY_POLL_MS, done));
   }

@@ -22,7 +22,11 @@ export class Access {
   async verify(table: TableInfo, password: Buffer): Promise<boolean | undefined> {
     const { passwordHash } = table;
     if (passwordHash === undefined) return false;
-    const digest = createHmac('sha256', this.secret).update(passwordHash).update('\0').update(password).digest('hex');
+    const digest = createHmac('sha256', this.secret)
+      .update(passwordHash)
+      .update('\0')
+      .update(password)
+      .digest('hex');
     if (this.right.has(digest)) return true;
     if (this.waiting.length >= CHECKS_WAITING_MAX) return undefined;
     if (this.running >= CHECKS_AT_ONCE_MAX) await new Promise<void>((resolve) => this.waiting.push(resolve));

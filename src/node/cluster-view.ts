@@ -70,7 +70,11 @@ async function countKeys(hashSlot: number, table: TableInfo, run: RunOnSlot): Pr
   let cursor = String(hashSlot * POSITIONS_PER_HASH + 1);
   let count = 0;
   for (;;) {
-    const reply = await run(slot, row, ['scan', cursor, 'count', SCAN_COUNT].map((word) => Buffer.from(word)));
+    const reply = await run(
+      slot,
+      row,
+      ['scan', cursor, 'count', SCAN_COUNT].map((word) => Buffer.from(word)),
+    );
     if (reply.kind !== 'array') return reply;
     const [next, keys] = reply.items;
     const found = (keys?.kind === 'array' ? keys : array([])) as Reply & { kind: 'array' };

@@ -12,24 +12,50 @@ const ms = (least: number, fallback: number) => z.int().min(least).max(3_600_000
 
 export const nodeConfigSchema = z.object({
   name: z.string().min(1).max(64).default('node-1').describe('what operators call this node'),
-  dataDir: z.string().min(1).default('./data/node-1').describe('folder for the binlog, the engine, the log and the pid file'),
+  dataDir: z
+    .string()
+    .min(1)
+    .default('./data/node-1')
+    .describe('folder for the binlog, the engine, the log and the pid file'),
   host: z.string().min(1).default('127.0.0.1').describe('address to listen on'),
-  advertiseHost: z.string().min(1).optional().describe('host where clients and peers reach this node (default host)'),
+  advertiseHost: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('host where clients and peers reach this node (default host)'),
   port: port.default(9221).describe('RESP port: any node takes any key'),
   clusterPort: port.optional().describe('RESP port for Redis Cluster clients: MOVED (default port + 100)'),
   peerPort: port.optional().describe('gRPC port between nodes (default port + 200)'),
   httpPort: port.optional().describe('port for /metrics, /healthz and /readyz (default port + 400)'),
   zone: z.string().max(64).default('').describe('failure domain: replicas are spread over zones'),
   pm: z.array(z.string().min(1)).default(['127.0.0.1:9300']).describe('host:port of each placement manager'),
-  clusterToken: z.string().min(1).optional().describe('the secret shared by all processes of the cluster').meta({ secret: true }),
-  tlsCertFile: z.string().optional().describe('PEM certificate of this process for gRPC; mutual TLS with the two below'),
+  clusterToken: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('the secret shared by all processes of the cluster')
+    .meta({ secret: true }),
+  tlsCertFile: z
+    .string()
+    .optional()
+    .describe('PEM certificate of this process for gRPC; mutual TLS with the two below'),
   tlsKeyFile: z.string().optional().describe('PEM key of this process'),
   tlsCaFile: z.string().optional().describe("PEM certificate of the cluster's own authority"),
   respTlsCertFile: z.string().optional().describe('PEM certificate for clients: both RESP ports speak TLS'),
   respTlsKeyFile: z.string().optional().describe('PEM key for clients'),
-  protectedMode: z.boolean().default(true).describe('refuse clients from beyond loopback while table default has no password'),
-  maxClients: z.int().min(1).max(100_000).default(10_000).describe('client connections at once, both RESP ports together'),
-  electionTimeoutMs: ms(100, 1000).describe('silence of a leader after which followers campaign, times 1 to 2'),
+  protectedMode: z
+    .boolean()
+    .default(true)
+    .describe('refuse clients from beyond loopback while table default has no password'),
+  maxClients: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(10_000)
+    .describe('client connections at once, both RESP ports together'),
+  electionTimeoutMs: ms(100, 1000).describe(
+    'silence of a leader after which followers campaign, times 1 to 2',
+  ),
   heartbeatMs: ms(10, 100).describe('between two heartbeats of a leader'),
   leaseMs: ms(10, 300).describe('how long a heartbeat ack promises no vote to others'),
   requestTimeoutMs: ms(10, 5000).describe('after it a command is answered as not done or as uncertain'),
@@ -38,20 +64,38 @@ export const nodeConfigSchema = z.object({
   proposalBytesMax: bytes(1024, 96 * MIB).describe('largest log entry'),
   entryBytesTarget: bytes(1024, 256 * 1024).describe('a log entry takes no further command beyond this'),
   uncommittedBytesMax: bytes(1024, 128 * MIB).describe('entries of one slot that wait for a majority'),
-  inflightBytesMax: bytes(1024, 4 * MIB).describe('entries of one slot sent to one follower and not acknowledged'),
-  logMemoryBytesMax: bytes(1024, 4 * MIB).describe('applied entries of one slot kept in memory for followers'),
-  logTailBytes: bytes(1024, 64 * MIB).describe('applied entries of one slot kept on disk for followers that lag'),
-  binlogBytesMax: bytes(MIB, 1024 * MIB).describe('the binlog is freed of what is no longer needed beyond this'),
+  inflightBytesMax: bytes(1024, 4 * MIB).describe(
+    'entries of one slot sent to one follower and not acknowledged',
+  ),
+  logMemoryBytesMax: bytes(1024, 4 * MIB).describe(
+    'applied entries of one slot kept in memory for followers',
+  ),
+  logTailBytes: bytes(1024, 64 * MIB).describe(
+    'applied entries of one slot kept on disk for followers that lag',
+  ),
+  binlogBytesMax: bytes(MIB, 1024 * MIB).describe(
+    'the binlog is freed of what is no longer needed beyond this',
+  ),
   segmentBytes: bytes(64 * 1024, 64 * MIB).describe('size of a binlog segment file'),
   freeBytesMin: bytes(0, 256 * MIB).describe('with less free disk than this, writes are refused'),
   poolBytes: bytes(MIB, 1024 * MIB).describe('records of one slot kept in memory'),
-  dirtyBytesTarget: bytes(MIB, 32 * MIB).describe('a checkpoint starts when the node has this much unwritten'),
+  dirtyBytesTarget: bytes(MIB, 64 * MIB).describe(
+    'a checkpoint starts when the node has this much unwritten',
+  ),
   dirtyBytesMax: bytes(MIB, 256 * MIB).describe('applying waits for the checkpoint beyond this'),
-  checkpointIntervalMs: ms(10, 2000).describe('between two checkpoints when little is dirty'),
-  checkpointBytesMax: bytes(64 * 1024, 16 * MIB).describe('a checkpoint batch takes no further slot beyond this'),
-  outstandingRequestsMax: z.int().min(1).default(20_000).describe('requests of one slot taken and not answered'),
+  checkpointIntervalMs: ms(10, 5000).describe('between two checkpoints when little is dirty'),
+  checkpointBytesMax: bytes(64 * 1024, 16 * MIB).describe(
+    'a checkpoint batch takes no further slot beyond this',
+  ),
+  outstandingRequestsMax: z
+    .int()
+    .min(1)
+    .default(20_000)
+    .describe('requests of one slot taken and not answered'),
   protoMaxBulkLen: bytes(1024, DEFAULT_PARSER_LIMITS.bulkBytesMax).describe('largest argument of a command'),
-  clientOutputBufferMax: bytes(64 * 1024, DEFAULT_CONNECTION_LIMITS.replyBytesMax).describe('replies a client may leave unread before it is cut off'),
+  clientOutputBufferMax: bytes(64 * 1024, DEFAULT_CONNECTION_LIMITS.replyBytesMax).describe(
+    'replies a client may leave unread before it is cut off',
+  ),
   logTo: z.enum(['file', 'stderr']).default('file').describe('<data-dir>/log, or standard error'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is logged'),
 });

@@ -5,8 +5,8 @@
  * says `unknown`, never `refused`. A request that the transport would not take is refused: it went nowhere.
  */
 import type { Env, Timer } from '../env.js';
-import { encodeReply } from '../resp/encoder.js';
 import { ReplyDecoder } from '../resp/decoder.js';
+import { encodeReply } from '../resp/encoder.js';
 import type { Reply } from '../resp/reply.js';
 import { ReplyWriter } from '../resp/writer.js';
 import type { NodeId, PeerTransport } from '../rpc/transport.js';
@@ -132,8 +132,13 @@ export class Forwarder {
   private executeFor(from: NodeId, request: WireRequest & { kind: 'execute' }): void {
     const { requestId, groupId, session, group } = request;
     const deadlineMs = this.env.monotonicMs() + request.remainingMs;
-    const done = (outcome: Outcome<Reply>): void => this.reply(from, this.wireReply(requestId, groupId, outcome));
-    this.local.execute(groupId, { session, kind: request.access, group, deadlineMs, done }, request.expectedTerm);
+    const done = (outcome: Outcome<Reply>): void =>
+      this.reply(from, this.wireReply(requestId, groupId, outcome));
+    this.local.execute(
+      groupId,
+      { session, kind: request.access, group, deadlineMs, done },
+      request.expectedTerm,
+    );
   }
 
   private wireReply(requestId: number, groupId: number, outcome: Outcome<Reply>): WireReply {

@@ -13,7 +13,11 @@ export interface ProcessFigures {
   readonly pid: number;
   readonly port: number;
   connections(): number;
-  counters(): { readonly connectionsAccepted: number; readonly connectionsRejected: number; readonly requests: number };
+  counters(): {
+    readonly connectionsAccepted: number;
+    readonly connectionsRejected: number;
+    readonly requests: number;
+  };
   memoryBytes(): number;
   uptimeSeconds(): number;
 }
@@ -49,7 +53,9 @@ export function nodeView(
 
 /** Secrets never get here: they are not settings that are shown. */
 function configPairs(settings: Readonly<Record<string, unknown>>): [string, string][] {
-  const shown = Object.entries(settings).filter(([key, value]) => value !== undefined && key !== 'clusterToken');
+  const shown = Object.entries(settings).filter(
+    ([key, value]) => value !== undefined && key !== 'clusterToken',
+  );
   const own = shown.map(([key, value]): [string, string] => [kebab(key), textOf(value)]);
   // Clients and benchmarks ask for these two by Redis' names.
   return [...own, ['save', ''], ['appendonly', 'yes'], ['maxclients', textOf(settings.maxClients)]];

@@ -25,7 +25,9 @@ export function nodeMetrics(node: Node, figures: ProcessFigures): Registry {
   gauge('slots_led', 'Slots that this node leads', () => sum((slot) => (slot.isLeader ? 1 : 0)));
   gauge('keys', 'Keys of the replicas on this node', () => sum((slot) => slot.state.keys));
   gauge('pool_bytes', 'Records in memory', () => sum((slot) => slot.state.poolBytes));
-  gauge('requests_outstanding', 'Requests taken and not answered', () => sum((slot) => slot.requests.outstanding));
+  gauge('requests_outstanding', 'Requests taken and not answered', () =>
+    sum((slot) => slot.requests.outstanding),
+  );
   gauge('dirty_bytes', 'Records not yet in the engine', () => node.checkpointer.dirtyBytes);
   gauge('binlog_bytes', 'Size of the binlog', () => node.binlogBytes);
   gauge('disk_low', '1 while writes are refused for want of disk', () => (node.replicas.diskLow ? 1 : 0));

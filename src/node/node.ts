@@ -97,7 +97,9 @@ export class Node implements SessionHost {
     const { env } = world;
     this.incarnation = env.random.u32().toString(36) + env.random.u32().toString(36);
     // Before there are peers nobody can be sent to.
-    const lane: Pick<PeerTransport, 'send'> = { send: (to, name, bytes) => this.transport?.send(to, name, bytes) ?? false };
+    const lane: Pick<PeerTransport, 'send'> = {
+      send: (to, name, bytes) => this.transport?.send(to, name, bytes) ?? false,
+    };
     this.forwarder = new Forwarder(env, lane, replicas);
     this.leaders = new Leaders(env, {
       membersOf: (groupId) => this.otherMembers(groupId),
@@ -195,7 +197,9 @@ export class Node implements SessionHost {
     if (this.stopping) return ['the node is stopping'];
     if (this.identity === undefined) return ['not registered with a placement manager yet'];
     if (this.topologyView.epoch === 0) return ['no topology yet'];
-    const leaderless = [...this.topologyView.groups()].filter(({ group }) => this.leaders.of(group.groupId) === undefined);
+    const leaderless = [...this.topologyView.groups()].filter(
+      ({ group }) => this.leaders.of(group.groupId) === undefined,
+    );
     const mine = leaderless.filter(({ group }) => group.birthNodeIds.includes(this.nodeId));
     return mine.length === 0 ? [] : [`${mine.length} slots have no leader that this node knows`];
   }
@@ -236,7 +240,8 @@ export class Node implements SessionHost {
     this.identity = await this.readJson<Identity>(IDENTITY_FILE);
     const topology = await this.readJson<Topology>(TOPOLOGY_FILE);
     if (topology !== undefined) this.topologyView = new TopologyView(topology);
-    for (const replica of recovered.values()) await this.replicas.reopen(replica, stored.get(replica.replicaId));
+    for (const replica of recovered.values())
+      await this.replicas.reopen(replica, stored.get(replica.replicaId));
     this.pump.start();
     this.checkpointer.start();
     if (this.identity !== undefined) await this.meetPeers(this.identity);
@@ -310,7 +315,9 @@ export class Node implements SessionHost {
     try {
       if (lane === 'request') this.forwarder.onRequest(from, message);
       else if (lane === 'reply') this.forwarder.onReply(message);
-      else for (const frame of this.codec.decodeFrames(message)) this.replicas.receive(frame.groupId, frame.message);
+      else
+        for (const frame of this.codec.decodeFrames(message))
+          this.replicas.receive(frame.groupId, frame.message);
     } catch (why) {
       // A peer that speaks nonsense is a peer to be ignored; our own broken invariants stop the process.
       if ((why as Error).name !== 'FormatError') return this.world.fatal(why);
@@ -369,7 +376,12 @@ export class Node implements SessionHost {
   private report(): void {
     if (this.closed || !this.placementUp) return;
     const replicas = [...this.replicas.all].map(reportOf);
-    const report: NodeReport = { nodeId: this.nodeId, epoch: this.topologyView.epoch, pid: this.pid, replicas };
+    const report: NodeReport = {
+      nodeId: this.nodeId,
+      epoch: this.topologyView.epoch,
+      pid: this.pid,
+      replicas,
+    };
     this.placement?.report(report);
   }
 

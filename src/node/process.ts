@@ -43,7 +43,9 @@ export async function runNode(config: NodeConfig): Promise<void> {
   const fatal = (why: unknown): void => {
     // Whatever was acknowledged is on disk; going on with a broken invariant could lose it.
     folder.log.error('fatal', { why: why instanceof Error ? why.stack : String(why) });
-    process.stderr.write(`talus: ${config.name} stops: ${why instanceof Error ? why.message : String(why)}\n`);
+    process.stderr.write(
+      `talus: ${config.name} stops: ${why instanceof Error ? why.message : String(why)}\n`,
+    );
     process.exit(2);
   };
   process.on('uncaughtException', fatal);
@@ -94,7 +96,10 @@ class NodeProcess {
     const makeView = (node: () => Node): Node['view'] => nodeView(node, config, figures);
     // Ports first: one in use is said before anything is written.
     const tls = clientTls(config);
-    for (const [port, kind] of [[this.ports.resp, 'plain'], [this.ports.cluster, 'cluster']] as const) {
+    for (const [port, kind] of [
+      [this.ports.resp, 'plain'],
+      [this.ports.cluster, 'cluster'],
+    ] as const) {
       this.servers.push(await this.listen(port, kind, tls));
     }
     this.node = await Node.open(this.world(), settingsOf(config), makeView, process.pid);

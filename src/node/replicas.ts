@@ -7,8 +7,6 @@
 import type { Env } from '../env.js';
 import type { Message } from '../raft/message.js';
 import type { Reply } from '../resp/reply.js';
-import type { Binlog, RecoveredReplica } from '../storage/binlog.js';
-import type { Engine } from '../storage/engine.js';
 import { type Birth, decodeBirth, encodeBirth, memberOf, nodeOf } from '../slot/birth.js';
 import type { Checkpointer } from '../slot/checkpoint.js';
 import type { StateMachine } from '../slot/machine.js';
@@ -17,6 +15,8 @@ import type { SlotRequest } from '../slot/requests.js';
 import { Slot, type SlotSettings } from '../slot/slot.js';
 import { SlotState } from '../slot/state.js';
 import type { StoredState } from '../slot/states.js';
+import type { Binlog, RecoveredReplica } from '../storage/binlog.js';
+import type { Engine } from '../storage/engine.js';
 import type { Leadership } from './forwarder.js';
 import type { GroupPlace, TopologyView } from './topology.js';
 
@@ -111,7 +111,8 @@ export class Replicas {
         await this.giveBirth(place, nodeId);
       }
       const dropped = new Set(view.topology.droppedTableIds ?? []);
-      for (const slot of [...this.byGroup.values()]) if (dropped.has(slot.birth.tableId)) await this.bury(slot);
+      for (const slot of [...this.byGroup.values()])
+        if (dropped.has(slot.birth.tableId)) await this.bury(slot);
     } catch (why) {
       this.parts.fatal(why);
     }
@@ -138,7 +139,12 @@ export class Replicas {
   ): Promise<void> {
     const { env, engine, binlog, pump, checkpointer, machine, settings, fatal } = this.parts;
     const stateId = stored?.stateId ?? checkpointer.newStateId();
-    const state = new SlotState(engine, checkpointer.newStateId, stateId, stored && { keys: stored.meta.keys });
+    const state = new SlotState(
+      engine,
+      checkpointer.newStateId,
+      stateId,
+      stored && { keys: stored.meta.keys },
+    );
     if (stored !== undefined) await state.open();
     const slot: NodeSlot = new Slot(replicaId, birth, state, stored?.meta, recovered, {
       env,
@@ -166,7 +172,9 @@ export class Replicas {
     this.buried.add(slot.birth.groupId);
     pump.remove(slot);
     slot.close();
-    await binlog.append([{ kind: 'tombstone', replicaId: slot.replicaId, tombstone: encodeBirth(slot.birth) }]);
+    await binlog.append([
+      { kind: 'tombstone', replicaId: slot.replicaId, tombstone: encodeBirth(slot.birth) },
+    ]);
     this.byGroup.delete(slot.birth.groupId);
     this.byReplica.delete(slot.replicaId);
     checkpointer.remove(slot);

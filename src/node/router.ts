@@ -10,7 +10,7 @@ import type { Env, Timer } from '../env.js';
 import type { Reply } from '../resp/reply.js';
 import type { CommandGroup } from '../slot/entry.js';
 import type { RefusalReason } from '../slot/requests.js';
-import type { ForwardOutcome, Forwarder, Leadership, LocalSlots } from './forwarder.js';
+import type { Forwarder, ForwardOutcome, Leadership, LocalSlots } from './forwarder.js';
 import type { Leaders } from './leaders.js';
 
 /** How a request ended for the client. `refused`: definitely not done. */
@@ -132,7 +132,13 @@ class Lane {
     const { kind, group, deadlineMs } = request;
     const done = (outcome: ForwardOutcome): void => this.ended(request, leader, outcome);
     if (leader.nodeId !== router.nodeId()) {
-      return router.forwarder.send(leader.nodeId, groupId, leader.term, { session, kind, group, deadlineMs }, done);
+      return router.forwarder.send(
+        leader.nodeId,
+        groupId,
+        leader.term,
+        { session, kind, group, deadlineMs },
+        done,
+      );
     }
     const local = (outcome: Parameters<Parameters<LocalSlots['execute']>[1]['done']>[0]): void =>
       done(outcome.kind === 'refused' ? { ...outcome, leader: router.local.leadership(groupId) } : outcome);
@@ -160,7 +166,8 @@ class Lane {
     }
     if (outcome.why !== 'notLeader') return false;
     leaders.doubt(this.groupId, leader);
-    if (outcome.leader !== undefined && !same(outcome.leader, leader)) leaders.learn(this.groupId, outcome.leader);
+    if (outcome.leader !== undefined && !same(outcome.leader, leader))
+      leaders.learn(this.groupId, outcome.leader);
     return request.noLeaderAtMs > this.router.env.monotonicMs();
   }
 
@@ -174,12 +181,15 @@ class Lane {
       this.drain();
     };
     this.router.leaders.whenKnown(this.groupId, woken);
-    this.timer = this.router.env.after(Math.max(0, this.oldestLimitMs() - this.router.env.monotonicMs()), () => {
-      this.router.leaders.stopWaiting(this.groupId, woken);
-      this.waiting = false;
-      this.refuseLate();
-      this.drain();
-    });
+    this.timer = this.router.env.after(
+      Math.max(0, this.oldestLimitMs() - this.router.env.monotonicMs()),
+      () => {
+        this.router.leaders.stopWaiting(this.groupId, woken);
+        this.waiting = false;
+        this.refuseLate();
+        this.drain();
+      },
+    );
   }
 
   private oldestLimitMs(): number {

@@ -21,7 +21,12 @@ export interface Part {
 
 export type Plan =
   | { readonly kind: 'one'; readonly slot: number }
-  | { readonly kind: 'parts'; readonly parts: readonly Part[]; readonly policy: Policy; readonly keyCount: number }
+  | {
+      readonly kind: 'parts';
+      readonly parts: readonly Part[];
+      readonly policy: Policy;
+      readonly keyCount: number;
+    }
   | { readonly kind: 'scan'; readonly slot: number }
   | { readonly kind: 'crossSlot' };
 
@@ -102,7 +107,9 @@ function mergeReplies(plan: Plan & { kind: 'parts' }, replies: readonly Reply[])
     case 'all_succeeded':
       return replies[0] ?? OK;
     case 'agg_sum':
-      return integer(replies.reduce((sum, reply) => sum + (reply.kind === 'integer' ? Number(reply.value) : 0), 0));
+      return integer(
+        replies.reduce((sum, reply) => sum + (reply.kind === 'integer' ? Number(reply.value) : 0), 0),
+      );
     case 'special':
     case 'concat':
       return array(concat(plan, replies));

@@ -5,8 +5,8 @@
  * one hash slot, and commands without keys speak of the slots led here: what Redis Cluster clients expect.
  */
 import type { Args, CommandRow, LocalRow } from '../commands/command.js';
-import type { NodeView, Session, TableView } from '../commands/session.js';
 import { runLocal } from '../commands/local.js';
+import type { NodeView, Session, TableView } from '../commands/session.js';
 import { findRow, gate, isLocal, isWrite, keysOf, refusal } from '../commands/table.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import { error, OK, type Reply } from '../resp/reply.js';
@@ -90,11 +90,13 @@ export class ClientSession implements Session, RequestHandler {
 
   execute(argv: Buffer[], answer: Answer): 'go' | 'hold' {
     const gated = gate(argv);
-    if (gated.kind === 'refused') return this.answerNow(answer, this.mayAsk(argv) ? gated.reply : NOT_AUTHENTICATED);
+    if (gated.kind === 'refused')
+      return this.answerNow(answer, this.mayAsk(argv) ? gated.reply : NOT_AUTHENTICATED);
     const { row } = gated;
     this.lastCommand = row.name;
     this.lastRequestAtMs = this.host.monotonicMs();
-    if (!row.flags.includes('no_auth') && !this.authenticated) return this.answerNow(answer, NOT_AUTHENTICATED);
+    if (!row.flags.includes('no_auth') && !this.authenticated)
+      return this.answerNow(answer, NOT_AUTHENTICATED);
     const mistake = refusal(row, argv);
     if (mistake !== undefined) return this.answerNow(answer, mistake);
     if (isLocal(row)) return this.runLocal(row, argv, answer);
@@ -125,7 +127,8 @@ export class ClientSession implements Session, RequestHandler {
   private runOnSlots(row: CommandRow, argv: Args, answer: Answer): void {
     const table = this.currentTable();
     if (table === undefined) return answer(STARTING);
-    const plan = this.port === 'cluster' ? this.clusterPlan(row, argv, table) : planOf(row, argv, table.slots);
+    const plan =
+      this.port === 'cluster' ? this.clusterPlan(row, argv, table) : planOf(row, argv, table.slots);
     if ('redirect' in plan) return answer(plan.redirect);
     switch (plan.kind) {
       case 'crossSlot':
@@ -139,7 +142,13 @@ export class ClientSession implements Session, RequestHandler {
     }
   }
 
-  private route(table: TableInfo, slot: number, row: CommandRow, argv: Args, done: (outcome: RouteOutcome) => void): void {
+  private route(
+    table: TableInfo,
+    slot: number,
+    row: CommandRow,
+    argv: Args,
+    done: (outcome: RouteOutcome) => void,
+  ): void {
     const group: CommandGroup = { kind: 'lone', commands: [argv] };
     this.routed.execute(table.groups[slot]!.groupId, { kind: isWrite(row) ? 'write' : 'read', group, done });
   }
@@ -157,8 +166,16 @@ export class ClientSession implements Session, RequestHandler {
   }
 
   /** Goes on to the next slot while slots are empty, so that a client need not ask for each. */
-  private scan(table: TableInfo, slot: number, row: CommandRow, argv: Args, answer: Answer, slotsLeft: number): void {
-    if (this.port === 'cluster' && !this.leadsHere(table, slot)) return this.scanOn(table, slot, row, argv, answer, slotsLeft);
+  private scan(
+    table: TableInfo,
+    slot: number,
+    row: CommandRow,
+    argv: Args,
+    answer: Answer,
+    slotsLeft: number,
+  ): void {
+    if (this.port === 'cluster' && !this.leadsHere(table, slot))
+      return this.scanOn(table, slot, row, argv, answer, slotsLeft);
     this.route(table, slot, row, argv, (outcome) => {
       const reply = replyTo(outcome);
       const merged = scanReply(reply, slot, table.slots);
@@ -168,7 +185,14 @@ export class ClientSession implements Session, RequestHandler {
     });
   }
 
-  private scanOn(table: TableInfo, slot: number, row: CommandRow, argv: Args, answer: Answer, slotsLeft: number): void {
+  private scanOn(
+    table: TableInfo,
+    slot: number,
+    row: CommandRow,
+    argv: Args,
+    answer: Answer,
+    slotsLeft: number,
+  ): void {
     const nothing: Reply = { kind: 'array', items: [] };
     const ended: Reply = { kind: 'array', items: [{ kind: 'bulk', bytes: Buffer.from('0') }, nothing] };
     if (slot + 1 >= table.slots) return answer(ended);

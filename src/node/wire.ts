@@ -42,14 +42,22 @@ export type WireReply =
       readonly term: number;
     }
   | { readonly kind: 'unknown'; readonly requestId: number }
-  | { readonly kind: 'leader'; readonly requestId: number; readonly leaderNodeId: number; readonly term: number };
+  | {
+      readonly kind: 'leader';
+      readonly requestId: number;
+      readonly leaderNodeId: number;
+      readonly term: number;
+    };
 
 export function encodeRequest(request: WireRequest): Buffer {
   const out = new ByteWriter(256);
   out.u8(VERSION).u8(request.kind === 'execute' ? 0 : 1);
   out.varint(request.requestId).varint(request.groupId);
   if (request.kind === 'leader') return out.finish();
-  out.varint(request.expectedTerm).varint(Math.max(0, Math.ceil(request.remainingMs))).text(request.session);
+  out
+    .varint(request.expectedTerm)
+    .varint(Math.max(0, Math.ceil(request.remainingMs)))
+    .text(request.session);
   out.u8(request.access === 'write' ? 1 : 0).u8(request.group.kind === 'atomic' ? 1 : 0);
   out.varint(request.group.commands.length);
   for (const argv of request.group.commands) encodeArgv(out, argv);

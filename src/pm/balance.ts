@@ -83,7 +83,7 @@ class Board {
     // The fullest first: what it can be rid of, it should be rid of.
     const sources = [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)! || a - b);
     for (const source of sources) {
-      const path = shortestPath(edges, source, (node) => counts.get(node)! <= counts.get(source)! - 2);
+      const path = shortestPath(edges, source, counts);
       if (path === undefined) continue;
       for (const { group, to } of path) this.move(group, to);
       return true;
@@ -138,25 +138,35 @@ class Board {
   }
 }
 
-/** Breadth first, neighbours in order of id. */
+/**
+ * The shortest way from `source` to a node that leads at least two fewer; of equally short ones that to the emptiest, so that
+ * nothing is moved twice; of those the smaller id.
+ */
 function shortestPath(
   edges: ReadonlyMap<number, ReadonlyMap<number, Edge>>,
   source: number,
-  isGoal: (node: number) => boolean,
+  counts: Counts,
 ): readonly Edge[] | undefined {
-  const paths = new Map<number, readonly Edge[]>([[source, []]]);
-  const queue = [source];
-  for (const node of queue) {
-    const path = paths.get(node)!;
-    if (isGoal(node)) return path;
-    const out = [...(edges.get(node)?.values() ?? [])].sort((a, b) => a.to - b.to);
-    for (const edge of out) {
-      if (paths.has(edge.to)) continue;
-      paths.set(edge.to, [...path, edge]);
-      queue.push(edge.to);
+  const reached = new Set([source]);
+  let level: readonly (readonly Edge[])[] = [[]];
+  while (level.length > 0) {
+    const next = level.flatMap((path) => {
+      const out = [...(edges.get(path.at(-1)?.to ?? source)?.values() ?? [])];
+      return out.sort((a, b) => a.to - b.to).map((edge) => [...path, edge]);
+    });
+    level = next.filter((path) => !reached.has(endOf(path)) && reached.add(endOf(path)));
+    const goals = level.filter((path) => counts.get(endOf(path))! <= counts.get(source)! - 2);
+    if (goals.length > 0) {
+      return goals.reduce((best, path) =>
+        counts.get(endOf(path))! < counts.get(endOf(best))! ? path : best,
+      );
     }
   }
   return undefined;
+}
+
+function endOf(path: readonly Edge[]): number {
+  return path.at(-1)!.to;
 }
 
 function add(counts: Counts, nodeId: number, amount: number): void {

@@ -3,7 +3,8 @@
  *
  * An election or a returning node must never set off a storm, so nothing is touched that is not settled: a group moves only
  * when its leader has led for `SETTLED_MS` and the one to take over has been up as long and is nearly caught up; after an
- * order the group rests, whether it was obeyed or not. A few orders a round, so that the next round sees what they did.
+ * order the group rests, whether it was obeyed or not. A few orders a round, and those under way count as obeyed, so that the
+ * next round does not order the same relief from other groups.
  */
 import type { Env } from '../env.js';
 import type { GroupInfo, TransferOrder } from '../rpc/topology.js';
@@ -12,6 +13,8 @@ import type { Fleet, LeaderView } from './fleet.js';
 import type { State } from './model.js';
 
 const SETTLED_MS = 10_000;
+/** So long an order counts as obeyed. */
+const ORDER_PENDING_MS = 10_000;
 const ORDER_REST_MS = 30_000;
 /** What an operator asked for stands longer than what we thought of. */
 const MANUAL_REST_MS = 300_000;
@@ -20,6 +23,7 @@ const LAG_ENTRIES_MAX = 1000;
 
 export class Balancer {
   private readonly restUntilMs = new Map<number, number>();
+  private readonly pending = new Map<number, { readonly toNodeId: number; readonly untilMs: number }>();
 
   constructor(
     private readonly env: Env,
@@ -29,18 +33,21 @@ export class Balancer {
   /** Leaves the group alone for a while: somebody placed its leader by hand. */
   rest(groupId: number): void {
     this.restUntilMs.set(groupId, this.env.monotonicMs() + MANUAL_REST_MS);
+    this.pending.delete(groupId);
   }
 
   /** Orders by the node to send them to. */
   plan(state: State): ReadonlyMap<number, readonly TransferOrder[]> {
-    this.forgetRested();
+    this.forgetPast();
     const groups = state.tables.flatMap((table) =>
       table.groups.flatMap((group) => this.leadership(table.tableId, group)),
     );
     const orders = new Map<number, TransferOrder[]>();
     const moves = [...balanceLeaders(groups, ORDERS_MAX)].slice(0, ORDERS_MAX);
     for (const [groupId, toNodeId] of moves) {
-      this.restUntilMs.set(groupId, this.env.monotonicMs() + ORDER_REST_MS);
+      const nowMs = this.env.monotonicMs();
+      this.restUntilMs.set(groupId, nowMs + ORDER_REST_MS);
+      this.pending.set(groupId, { toNodeId, untilMs: nowMs + ORDER_PENDING_MS });
       const from = this.fleet.leaderOf(groupId)!.nodeId;
       orders.set(from, [...(orders.get(from) ?? []), { groupId, toNodeId }]);
     }
@@ -51,15 +58,10 @@ export class Balancer {
   private leadership(tableId: number, group: GroupInfo): readonly GroupLeadership[] {
     const leader = this.fleet.leaderOf(group.groupId);
     if (leader === undefined) return [];
-    const others = this.isSettled(group.groupId, leader) ? this.targets(group, leader) : [];
-    return [
-      {
-        groupId: group.groupId,
-        tableId,
-        leaderNodeId: leader.nodeId,
-        targetNodeIds: [leader.nodeId, ...others],
-      },
-    ];
+    const { groupId } = group;
+    const leaderNodeId = this.pending.get(groupId)?.toNodeId ?? leader.nodeId;
+    const others = this.isSettled(groupId, leader) ? this.targets(group, leader) : [];
+    return [{ groupId, tableId, leaderNodeId, targetNodeIds: [leaderNodeId, ...others] }];
   }
 
   private isSettled(groupId: number, leader: LeaderView): boolean {
@@ -76,8 +78,9 @@ export class Balancer {
     });
   }
 
-  private forgetRested(): void {
+  private forgetPast(): void {
     const nowMs = this.env.monotonicMs();
     for (const [groupId, untilMs] of this.restUntilMs) if (untilMs <= nowMs) this.restUntilMs.delete(groupId);
+    for (const [groupId, { untilMs }] of this.pending) if (untilMs <= nowMs) this.pending.delete(groupId);
   }
 }

@@ -39,6 +39,7 @@ export class Candidate {
 
   tick(): Departure | undefined {
     if (this.state.nowMs < this.state.electionDueMs) return undefined;
+    if (!this.state.isVoter) return { kind: 'follow', leader: NOBODY };
     return { kind: 'campaign', stage: 'preVote', transfer: false };
   }
 
@@ -48,7 +49,7 @@ export class Candidate {
       case 'voteReply':
         return this.countVote(message);
       case 'timeoutNow':
-        return { kind: 'campaign', stage: 'vote', transfer: true };
+        return this.state.isVoter ? { kind: 'campaign', stage: 'vote', transfer: true } : undefined;
       case 'readIndex':
         this.state.send(message.from, {
           kind: 'readIndexReply',

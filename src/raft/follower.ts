@@ -116,6 +116,7 @@ export class Follower {
     log.merge(message.entries);
     const verified = message.previousIndex + message.entries.length;
     log.commitTo(Math.min(message.commit, verified));
+    log.checkOneConfigurationPending();
     this.accept(message.from, verified);
   }
 

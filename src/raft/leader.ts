@@ -4,7 +4,7 @@
  * Invariants: the log only grows here; an entry is committed by counting only if its term is the own one, and the leader
  * counts itself only for what its own disk holds, and only if it is a voter; one configuration change is unapplied at a
  * time, none before an entry of this term is committed; a leader that a quorum has not answered for an election time-out
- * steps down, by the clock and not by the number of ticks.
+ * steps down, by the clock and not by the number of ticks; one that is no voter only hands over.
  * Left out: what goes to whom (replication.ts), reads (read.ts), transfer's own life (transfer.ts).
  */
 import { encodeMembershipStep, isVoter, membersOf, planMembership } from './membership.js';
@@ -32,6 +32,8 @@ export class Leader {
   private configurationIndex: Index;
   private uncommittedBytes = 0;
   private heartbeatDueMs: number;
+  /** Not to wait for the timer: someone should learn of a commit soon. */
+  private heartbeatWanted = false;
   /**
    * False while nobody else can know of this leadership: one elected by its own vote alone must not say a word of its
    * term before the disk holds it, or after a crash it could lead the same term again with other entries.
@@ -60,6 +62,7 @@ export class Leader {
       return { kind: 'follow', leader: NOBODY };
     this.transfer.tick(nowMs);
     this.leaveJointWhenDue();
+    this.handOverWhenRemoved();
     if (nowMs >= this.heartbeatDueMs) {
       // A round whose heartbeats were lost must not hold up the reads behind it: this one's answers confirm both.
       if (this.reads.waiting && this.committedOwnTerm) this.reads.begin();
@@ -112,6 +115,7 @@ export class Leader {
   /** Sends what gathered. The last thing before a Ready is made. */
   flush(): void {
     if (this.reads.waiting) this.serveReads();
+    if (this.heartbeatWanted) this.broadcastHeartbeat();
     this.replication.flush();
     this.tellSuccessor();
   }
@@ -127,13 +131,32 @@ export class Leader {
   }
 
   /** A configuration was applied. */
-  configured(): Departure | undefined {
+  configured(): void {
     const { state } = this;
     this.replication.setMembers(membersOf(state.configuration));
     if (!isVoter(state.configuration, this.transfer.to)) this.transfer.abort();
-    if (!state.isVoter) return { kind: 'follow', leader: NOBODY };
     this.countAcknowledged();
-    return undefined;
+    this.heartbeatWanted ||= !state.isVoter;
+    this.handOverWhenRemoved();
+  }
+
+  /**
+   * A leader that is no voter (any more) takes no proposals and leads only until one who knows of the configuration, and
+   * holds all of the log, can be told to. Were it to leave at once, its voters might wait for the votes of members that
+   * know better and may not campaign themselves.
+   */
+  private handOverWhenRemoved(): void {
+    if (this.state.isVoter || this.transfer.underWay || !this.committedOwnTerm) return;
+    let successor = NOBODY;
+    let match = 0;
+    for (const id of this.state.configuration.voters) {
+      const progress = this.replication.peers.get(id);
+      if (progress === undefined || progress.knownCommit < this.configurationIndex || progress.match <= match)
+        continue;
+      successor = id;
+      match = progress.match;
+    }
+    if (successor !== NOBODY) this.transferTo(successor);
   }
 
   /** After applying, and on ticks, for what a transfer under way had put off. Always admitted: it frees the group. */
@@ -196,7 +219,7 @@ export class Leader {
   private heartbeatAnswered(message: Extract<Message, { kind: 'heartbeatReply' }>): void {
     const progress = this.replication.peers.get(message.from);
     if (progress === undefined || message.sentAtMs > this.state.nowMs) return;
-    progress.ackedSentAtMs = Math.max(progress.ackedSentAtMs, message.sentAtMs);
+    progress.heartbeatAnswered(message.sentAtMs);
     progress.ackedRound = Math.max(progress.ackedRound, message.readRound);
     this.replication.alive(progress);
     const confirmed = this.quorumOf(
@@ -204,6 +227,7 @@ export class Leader {
       (id) => this.replication.peers.get(id)?.ackedRound ?? 0,
     );
     this.reads.confirm(confirmed);
+    this.handOverWhenRemoved();
   }
 
   private countAcknowledged(): void {
@@ -230,8 +254,10 @@ export class Leader {
 
   private broadcastHeartbeat(): void {
     const { log, nowMs, settings } = this.state;
-    for (const [id, { match }] of this.replication.peers) {
-      const commit = Math.min(match, log.commitIndex);
+    this.heartbeatWanted = false;
+    for (const [id, progress] of this.replication.peers) {
+      const commit = Math.min(progress.match, log.commitIndex);
+      progress.heartbeatSent(nowMs, commit);
       this.say(id, { kind: 'heartbeat', commit, readRound: this.reads.newest, sentAtMs: nowMs });
     }
     this.heartbeatDueMs = nowMs + settings.heartbeatMs;

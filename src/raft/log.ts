@@ -78,7 +78,10 @@ export class RaftLog {
     this.tail = this.recoverTail(start);
     // A torn last batch may have kept the hint and lost the entries it spoke of; nobody was told of them.
     this.commitIndex = appliedIndex;
-    this.commitTo(Math.min(Math.max(commitHint, appliedIndex), lastIndex));
+    // A second configuration entry was proposed only because the first was applied: whoever holds it knows the first to be
+    // committed, whatever the hint says. Election quorums rest on that, see membership.ts.
+    const provenCommit = this.configurations.at(-2) ?? 0;
+    this.commitTo(Math.min(Math.max(commitHint, appliedIndex, provenCommit), lastIndex));
   }
 
   get lastTerm(): Term {
@@ -130,6 +133,19 @@ export class RaftLog {
     const from = entries[position]!.index;
     if (from <= this.lastIndex) this.truncateFrom(from);
     for (; position < entries.length; position++) this.append(entries[position]!);
+  }
+
+  /** A leader proposes a configuration only when the one before is applied, and its appends say so by their commit. */
+  checkOneConfigurationPending(): void {
+    const second = this.configurations.at(-2);
+    invariant(
+      second === undefined || second <= this.commitIndex,
+      'two configuration changes are uncommitted',
+      {
+        configurations: this.configurations,
+        commit: this.commitIndex,
+      },
+    );
   }
 
   /**

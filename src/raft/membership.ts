@@ -3,7 +3,9 @@
  * leaving it. Pure: a configuration and an entry give the next configuration, alike on every replica.
  *
  * A configuration takes effect when its entry is applied, never when it is appended. Only one change may be unapplied at
- * a time, so what was valid when it was proposed is valid when it is applied.
+ * a time, so what was valid when it was proposed is valid when it is applied. That applying is late is safe because a log
+ * that holds a change proves the one before committed, and nobody campaigns with a committed change unapplied: so any two
+ * members that can win elections at the same time use the same configuration or neighbouring ones, whose quorums meet.
  *
  * Invariants: member lists are sorted and free of repeats; a learner is no voter, in either half; `votersOutgoing` is
  * non-empty in a joint configuration only; learnersNext is a part of votersOutgoing.

@@ -33,6 +33,10 @@ export class Progress {
   /** Sending time of the newest heartbeat that came back. */
   ackedSentAtMs = Number.NEGATIVE_INFINITY;
   ackedRound = 0;
+  /** The largest commit index that a heartbeat told the follower of, and that it answered. */
+  knownCommit: Index = 0;
+  private heartbeatAtMs = Number.NEGATIVE_INFINITY;
+  private heartbeatCommit: Index = 0;
   /** Since when the follower is known to the leader; counts as contact for check-quorum, never for a lease. */
   private readonly knownSinceMs: number;
   private flights: Flight[] = [];
@@ -50,6 +54,18 @@ export class Progress {
 
   windowFull(bytesMax: number): boolean {
     return this.inflightBytes >= bytesMax;
+  }
+
+  /** Of several at the same moment only the first can be told apart by its answer. */
+  heartbeatSent(nowMs: number, commit: Index): void {
+    if (nowMs === this.heartbeatAtMs) return;
+    this.heartbeatAtMs = nowMs;
+    this.heartbeatCommit = commit;
+  }
+
+  heartbeatAnswered(sentAtMs: number): void {
+    this.ackedSentAtMs = Math.max(this.ackedSentAtMs, sentAtMs);
+    if (sentAtMs === this.heartbeatAtMs) this.knownCommit = Math.max(this.knownCommit, this.heartbeatCommit);
   }
 
   /** Entries up to `lastIndex` went out. */

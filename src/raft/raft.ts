@@ -135,7 +135,7 @@ export class Raft implements RaftCore {
   campaign(nowMs: number): void {
     const { state } = this;
     state.observe(nowMs);
-    if (this.role.kind === 'leader') return;
+    if (this.role.kind === 'leader' || !state.isVoter) return;
     if (state.pledge.forbids(state.id, nowMs)) {
       state.electionDueMs = Math.min(state.electionDueMs, state.pledge.untilMs);
       return;
@@ -182,8 +182,8 @@ export class Raft implements RaftCore {
     }
     state.log.appliedTo(index);
     if (this.role.kind !== 'leader') return;
-    if (changed) this.depart(this.role.configured());
-    if (this.role.kind === 'leader') this.role.leaveJointWhenDue();
+    if (changed) this.role.configured();
+    this.role.leaveJointWhenDue();
   }
 
   loaded(to: MemberId, entries: readonly Entry[], nowMs: number): void {
@@ -204,7 +204,7 @@ export class Raft implements RaftCore {
     state.log.restore(mark);
     state.configuration = mark.configuration;
     if (this.role.kind === 'follower') this.role.restored(mark.index);
-    if (this.role.kind === 'leader') this.depart(this.role.configured());
+    if (this.role.kind === 'leader') this.role.configured();
   }
 
   snapshotReported(peer: MemberId, ok: boolean): void {
@@ -230,6 +230,21 @@ export class Raft implements RaftCore {
     }
     if (message.kind === 'vote' && message.term > state.term) this.follow(message.term, NOBODY);
     if (answerVote(state, message)) state.restartElectionTimer();
+    else if (this.knowsBetter(message)) this.depart({ kind: 'campaign', stage: 'preVote', transfer: false });
+  }
+
+  /**
+   * Removed, and asked for a vote by one of those who remain, whose log is behind: then they may have no leader for want of
+   * the very entries that removed this member, and cannot get its vote. It asks for theirs, to lead until they know.
+   */
+  private knowsBetter({
+    from,
+    lastIndex,
+    lastTerm,
+  }: Extract<Message, { kind: 'vote' | 'preVote' }>): boolean {
+    const { state } = this;
+    if (this.role.kind !== 'follower' || state.isVoter || state.nowMs < state.electionDueMs) return false;
+    return state.configuration.voters.includes(from) && !state.log.isUpToDate(lastIndex, lastTerm);
   }
 
   private hasPledged(candidate: MemberId): boolean {
@@ -318,7 +333,7 @@ export class Raft implements RaftCore {
 
   private runFor(stage: 'preVote' | 'vote', transfer: boolean): Departure | undefined {
     const { state } = this;
-    if (!state.isVoter || state.configurationPending) {
+    if (state.configuration.voters.length === 0 || state.configurationPending) {
       if (this.role.kind !== 'follower') this.follow(state.term, NOBODY);
       return undefined;
     }

@@ -2,13 +2,13 @@
  * The admin service's messages as proto-loader gives and takes them (proto/talus/admin/v1/admin.proto says what they mean).
  */
 import type { ServiceDefinition } from '@grpc/grpc-js';
+import type { WireMode, WireRole } from './placement-wire.js';
 import { loadProto, type PackageDefinition, serviceDefinition } from './proto.js';
-import type { ReplicaReport, TableInfo } from './topology.js';
 
 export const ADMIN_SERVICE = 'talus.admin.v1.AdminService';
 
-export type WireTableMode = `TABLE_MODE_${'UNSPECIFIED' | Uppercase<TableInfo['mode']>}`;
-export type WireReplicaRole = `REPLICA_ROLE_${'UNSPECIFIED' | Uppercase<ReplicaReport['role']>}`;
+export type WireTableMode = WireMode;
+export type WireReplicaRole = WireRole;
 
 export interface AdminNode {
   readonly nodeId: number;

@@ -47,8 +47,8 @@ export interface SessionResponse {
   readonly transfers?: { readonly orders: readonly TransferOrder[] };
 }
 
-type WireRole = `REPLICA_ROLE_${'UNSPECIFIED' | Uppercase<ReplicaReport['role']>}`;
-type WireMode = `TABLE_MODE_${'UNSPECIFIED' | Uppercase<TableInfo['mode']>}`;
+export type WireRole = `REPLICA_ROLE_${'UNSPECIFIED' | Uppercase<ReplicaReport['role']>}`;
+export type WireMode = `TABLE_MODE_${'UNSPECIFIED' | Uppercase<TableInfo['mode']>}`;
 
 export interface WireReport extends Omit<NodeReport, 'replicas'> {
   readonly replicas: readonly WireReplica[];

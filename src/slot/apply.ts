@@ -67,7 +67,11 @@ export class EntryRun<R> {
   }
 
   private removeDue(): void {
-    const { due, unknown } = this.state.expiry.takeDue(this.entry.timeMs, DUE_REMOVED_MAX, this.state.judgeDue);
+    const { due, unknown } = this.state.expiry.takeDue(
+      this.entry.timeMs,
+      DUE_REMOVED_MAX,
+      this.state.judgeDue,
+    );
     if (unknown.length > 0) throw new PageFault(unknown.map(({ key }) => ({ kind: 'record', key })));
     for (const { key } of due) this.state.publish(key, nameOf(key), undefined);
     this.phase = 'groups';
@@ -85,7 +89,11 @@ export class EntryRun<R> {
   private applyLone(group: CommandGroup): R[] {
     while (this.command < group.commands.length) {
       const txn = this.newTxn();
-      const { reply, failed } = this.machine.apply(txn, group.commands[this.command]!, this.context(this.command));
+      const { reply, failed } = this.machine.apply(
+        txn,
+        group.commands[this.command]!,
+        this.context(this.command),
+      );
       if (!failed) txn.commit();
       this.lone.push(reply);
       this.command++;

@@ -38,7 +38,8 @@ export class DirtyCells {
     const firstHash = Math.floor(position / 4294967296);
     for (const [hash, bucket] of this.buckets) {
       if (hash < firstHash) continue;
-      for (const cell of bucket.values()) if (hash > firstHash || positionOf(cell.place!) >= position) yield cell;
+      for (const cell of bucket.values())
+        if (hash > firstHash || positionOf(cell.place!) >= position) yield cell;
     }
   }
 }

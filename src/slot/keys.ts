@@ -55,7 +55,7 @@ export function recordKey(stateId: number, place: Place, key: Buffer): Buffer {
 /** The key and its place, out of a record's engine key. */
 export function parseRecordKey(bytes: Buffer): { readonly key: Buffer; readonly place: Place } {
   const place = { hash14: bytes.readUInt16BE(4), hash32: bytes.readUInt32BE(6) };
-  return { key: unescape(bytes, 10), place };
+  return { key: unescapeKey(bytes, 10), place };
 }
 
 /** Where records at or after a scan position begin. */
@@ -84,7 +84,7 @@ export function expiryKey(stateId: number, expireAtMs: number, key: Buffer): Buf
 
 export function parseExpiryKey(bytes: Buffer): { readonly key: Buffer; readonly expireAtMs: number } {
   const expireAtMs = bytes.readUInt32BE(6) * 4294967296 + bytes.readUInt32BE(10);
-  return { key: unescape(bytes, 14), expireAtMs };
+  return { key: unescapeKey(bytes, 14), expireAtMs };
 }
 
 export function expiryRange(stateId: number): { readonly from: Buffer; readonly to: Buffer } {
@@ -148,7 +148,7 @@ function escapeInto(out: Buffer, start: number, key: Buffer): void {
   out[to] = 1;
 }
 
-function unescape(bytes: Buffer, start: number): Buffer {
+function unescapeKey(bytes: Buffer, start: number): Buffer {
   const out = Buffer.allocUnsafeSlow(bytes.length - start - 2);
   let length = 0;
   for (let i = start; i < bytes.length - 2; i++) {

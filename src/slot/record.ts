@@ -24,7 +24,10 @@ export interface StateMeta {
 export function encodeRecord(record: KeyRecord): Buffer {
   const expires = record.expireAtMs !== undefined;
   const out = new ByteWriter(record.value.length + 12);
-  out.u8(VERSION).u8(STRING).u8(expires ? 1 : 0);
+  out
+    .u8(VERSION)
+    .u8(STRING)
+    .u8(expires ? 1 : 0);
   if (record.expireAtMs !== undefined) out.u64(record.expireAtMs);
   return out.raw(record.value).finish();
 }

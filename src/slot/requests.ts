@@ -211,7 +211,10 @@ export class Requests<R> {
     this.ready = this.ready.filter((read) => !late(read.request));
     for (const [context, reads] of this.asked) {
       lateReads.push(...reads.filter((read) => late(read.request)));
-      this.asked.set(context, reads.filter((read) => !late(read.request)));
+      this.asked.set(
+        context,
+        reads.filter((read) => !late(read.request)),
+      );
     }
     for (const read of lateReads) this.settleRead(read, { kind: 'refused', why: 'timeout' });
   }

@@ -24,7 +24,7 @@ import { Requests, type SlotRequest, type TakenRead, type TakenWrite } from './r
 import { SlotClock } from './stamp.js';
 import type { FrozenState, SlotState } from './state.js';
 import { PageFault, type PageNeed } from './txn.js';
-import { loadRange, ReadView, type RangeCache } from './view.js';
+import { loadRange, type RangeCache, ReadView } from './view.js';
 
 export interface SlotSettings {
   readonly raft: RaftSettings;
@@ -164,7 +164,11 @@ export class Slot<R> {
 
   peerDown(nodeId: number): void {
     const { configuration } = this.raft.status;
-    for (const member of [...configuration.voters, ...configuration.votersOutgoing, ...configuration.learners]) {
+    for (const member of [
+      ...configuration.voters,
+      ...configuration.votersOutgoing,
+      ...configuration.learners,
+    ]) {
       if (nodeOf(member) === nodeId) this.raft.unreachable(member);
     }
   }
@@ -277,7 +281,8 @@ export class Slot<R> {
   }
 
   private askReadIndex(): void {
-    if (!this.requests.hasReadsToAsk || this.requests.readRoundsOut >= this.parts.settings.readRoundsMax) return;
+    if (!this.requests.hasReadsToAsk || this.requests.readRoundsOut >= this.parts.settings.readRoundsMax)
+      return;
     const context = ++this.readContext;
     this.requests.askFor(context);
     this.raft.readIndex(context, this.now());
@@ -321,7 +326,11 @@ export class Slot<R> {
     this.parts.statusChanged(this);
   }
 
-  private async loadEntries(load: { readonly to: MemberId; readonly from: number; readonly bytesMax: number }): Promise<void> {
+  private async loadEntries(load: {
+    readonly to: MemberId;
+    readonly from: number;
+    readonly bytesMax: number;
+  }): Promise<void> {
     const entries = await this.parts.binlog.read(this.replicaId, load.from, load.bytesMax).catch((why) => {
       this.parts.env.log.warn('log entries could not be read for a follower', { why: String(why), ...load });
       return [];
@@ -355,7 +364,10 @@ export class Slot<R> {
   }
 
   private finish(entry: Committed): void {
-    invariant(entry.index === this.appliedIndex + 1, 'applied out of order', { at: this.appliedIndex, got: entry.index });
+    invariant(entry.index === this.appliedIndex + 1, 'applied out of order', {
+      at: this.appliedIndex,
+      got: entry.index,
+    });
     this.appliedIndex = entry.index;
     this.appliedTerm = entry.term;
     if (this.run !== undefined) this.clock.observe(this.run.entry.timeMs, entry.index > this.replayedIndex);
@@ -381,7 +393,8 @@ export class Slot<R> {
   /** Between entries only: a read never sees half of one. */
   private serveReads(): void {
     if (this.run !== undefined || !this.requests.hasReadyReads) return;
-    for (const read of this.requests.takeRunnable(this.appliedIndex, this.clock.lastStampMs)) this.serve(read);
+    for (const read of this.requests.takeRunnable(this.appliedIndex, this.clock.lastStampMs))
+      this.serve(read);
   }
 
   private serve(read: TakenRead<R>): void {
@@ -394,7 +407,9 @@ export class Slot<R> {
     const view = new ReadView(this.state, read.nowMs, ranges);
     const { nowMs } = read;
     try {
-      const replies = read.request.group.commands.map((argv) => this.parts.machine.read(view, argv, { nowMs }));
+      const replies = read.request.group.commands.map((argv) =>
+        this.parts.machine.read(view, argv, { nowMs }),
+      );
       this.requests.settleRead(read, { kind: 'done', replies });
     } catch (thrown) {
       if (!(thrown instanceof PageFault)) throw thrown;

@@ -4,7 +4,7 @@
  * Invariants:
  * - `cells` holds every key that the engine does not hold as it is now: `dirty` (changed since the last freeze) and
  *   `frozen` (being written by a checkpoint) are subsets of it. Those are never evicted.
- * - `complete`: a key without a cell does not exist. True from birth or a clear until something is evicted.
+ * - `complete`: a key without a cell does not exist. True of an empty state, until something is evicted.
  * - `keys`, `expiry` and the cells change together, and only between the runs of handlers (see view.ts).
  * - A cleared state moves to a new stateId in memory at once; the engine follows with the next checkpoint, in whose
  *   batch the pointer flips. The old id becomes garbage, cleared in the background (checkpoint.ts).
@@ -44,7 +44,7 @@ export class SlotState {
     public stateId: number,
     existing: { readonly keys: number } | undefined,
   ) {
-    this.complete = existing === undefined;
+    this.complete = existing === undefined || existing.keys === 0;
     this.keys = existing?.keys ?? 0;
   }
 
@@ -173,7 +173,12 @@ export class SlotState {
     yield* this.dirty.from(position);
   }
 
-  private install(key: Buffer, name: string, record: KeyRecord | undefined, stored: number | undefined): void {
+  private install(
+    key: Buffer,
+    name: string,
+    record: KeyRecord | undefined,
+    stored: number | undefined,
+  ): void {
     if (this.complete && record === undefined) return;
     const cell: Cell = { key, name, record, place: undefined, storedExpireAtMs: stored };
     this.cells.set(name, cell);

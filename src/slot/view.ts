@@ -5,12 +5,13 @@
  * failing handler leaves no trace. Keys past their time are dead to both: a Txn removes what it meets, a View asks for a
  * clock entry first, so that a key seen dead stays dead on every replica.
  */
+
+import type { Engine } from '../storage/engine.js';
 import type { Cell } from './cell.js';
 import { nameOf, parseRecordKey, placeOf, positionOf, recordRangeEnd, recordRangeStart } from './keys.js';
 import { decodeRecord } from './record.js';
 import type { SlotState } from './state.js';
 import { type KeyRecord, PageFault, type PageNeed, type ScanPage, type Txn, type View } from './txn.js';
-import type { Engine } from '../storage/engine.js';
 
 /** A page of the engine's records, loaded for one run. */
 export interface LoadedRange {
@@ -43,7 +44,10 @@ export async function loadRange(
     pairs = pairs.concat(more);
   }
   await cursor.close();
-  const next = pairs.length > need.count && positionAt(0) !== positionAt(pairs.length - 1) ? positionAt(pairs.length - 1) : undefined;
+  const next =
+    pairs.length > need.count && positionAt(0) !== positionAt(pairs.length - 1)
+      ? positionAt(pairs.length - 1)
+      : undefined;
   const rows = pairs.map(([bytes, value]) => {
     const { key, place } = parseRecordKey(bytes);
     return { position: positionOf(place), key, record: decodeRecord(value) };
@@ -73,7 +77,11 @@ abstract class BaseView implements View {
 
   scan(from: number, count: number): ScanPage {
     const range = this.ranges.get(rangeName(from, count));
-    if (range === undefined || range.generation !== this.state.generation || range.stateId !== this.state.stateId) {
+    if (
+      range === undefined ||
+      range.generation !== this.state.generation ||
+      range.stateId !== this.state.stateId
+    ) {
       throw new PageFault([{ kind: 'range', from, count }]);
     }
     return this.pageOf(this.merge(range, from), range.next, count);

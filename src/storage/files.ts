@@ -3,6 +3,7 @@
  *
  * Contract, held by every implementation (one exam for all):
  * - What `append` wrote survives a crash only once a later `sync` of the same file has resolved.
+ * - After a crash, unsynced bytes may be there in part, and zeros that nobody appended may follow a file's end.
  * - A created, renamed or removed name survives only once a later `syncFolder` of its folder has resolved.
  * - Calls on one file are made one after the other; a rejected `append` or `sync` is final: the caller stops the
  *   process, because what is on disk is then unknown (fsyncgate).
