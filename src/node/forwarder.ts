@@ -46,9 +46,11 @@ interface Outstanding {
 /** The peer answers at the deadline; it gets this much longer to be heard. */
 const REPLY_GRACE_MS = 500;
 const SWEEP_MS = 250;
+const REQUEST_ID_START_MAX = 2 ** 50;
 
 export class Forwarder {
-  private nextRequestId = 0;
+  /** Begins elsewhere at each boot: a late reply to the process before this one must find nobody. */
+  private nextRequestId: number;
   private readonly outstanding = new Map<number, Outstanding>();
   private readonly questions = new Map<number, (leader: Leadership) => void>();
   private sweeper: Timer | undefined;
@@ -58,7 +60,9 @@ export class Forwarder {
     private readonly env: Env,
     private readonly transport: Pick<PeerTransport, 'send'>,
     private readonly local: LocalSlots,
-  ) {}
+  ) {
+    this.nextRequestId = Math.floor(env.random.float() * REQUEST_ID_START_MAX);
+  }
 
   send(
     peer: NodeId,
