@@ -28,14 +28,21 @@ export class Access {
       .update(password)
       .digest('hex');
     if (this.right.has(digest)) return true;
-    if (this.waiting.length >= CHECKS_WAITING_MAX) return undefined;
-    if (this.running >= CHECKS_AT_ONCE_MAX) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    this.running++;
-    const ok = await verifyPassword(password.toString('utf8'), passwordHash);
-    this.running--;
-    this.waiting.shift()?.();
-    if (ok) this.remember(digest);
-    return ok;
+    if (this.running < CHECKS_AT_ONCE_MAX) this.running++;
+    else if (this.waiting.length >= CHECKS_WAITING_MAX) return undefined;
+    // Whoever ends hands its turn over, so that nobody slips in between.
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      // Many clients come with the same password at once: one computation answers all that waited.
+      if (this.right.has(digest)) return true;
+      const ok = await verifyPassword(password.toString('utf8'), passwordHash);
+      if (ok) this.remember(digest);
+      return ok;
+    } finally {
+      const next = this.waiting.shift();
+      if (next === undefined) this.running--;
+      else next();
+    }
   }
 
   private remember(digest: string): void {

@@ -4,6 +4,7 @@
  * A request that was handed to the transport has, until its reply, an unknown outcome: a broken stream or a passed deadline
  * says `unknown`, never `refused`. A request that the transport would not take is refused: it went nowhere.
  */
+import { FormatError } from '../bytes.js';
 import type { Env, Timer } from '../env.js';
 import { ReplyDecoder } from '../resp/decoder.js';
 import { encodeReply } from '../resp/encoder.js';
@@ -185,5 +186,7 @@ export class Forwarder {
 function decodeOne(bytes: Buffer): Reply {
   const decoder = new ReplyDecoder();
   decoder.feed(bytes);
-  return decoder.next()!;
+  const reply = decoder.next();
+  if (reply === undefined) throw new FormatError('a reply that ends too early');
+  return reply;
 }

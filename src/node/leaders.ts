@@ -10,7 +10,7 @@ import type { Leadership } from './forwarder.js';
 const ASK_EVERY_MS = 50;
 
 export interface LeaderSources {
-  /** Nodes that may know, this one excluded. */
+  /** Nodes that may know, this one among them where it has a replica. */
   membersOf(groupId: number): readonly number[];
   ask(nodeId: number, groupId: number, answer: (leader: Leadership) => void): void;
 }

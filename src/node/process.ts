@@ -181,8 +181,19 @@ class NodeProcess {
     return server;
   }
 
+  /** Decided by each request and not once: a client that came while the data was being opened stays. */
   private open(connection: Connection, kind: Port): RequestHandler {
-    if (this.node === undefined) return refusing('LOADING the node is opening its data');
+    let session: RequestHandler | undefined;
+    const current = (): RequestHandler => {
+      if (session !== undefined) return session;
+      if (this.node === undefined) return LOADING;
+      session = this.admit(connection, kind);
+      return session;
+    };
+    return { execute: (argv, answer) => current().execute(argv, answer), closed: () => session?.closed() };
+  }
+
+  private admit(connection: Connection, kind: Port): RequestHandler {
     const stranger = !isLoopback(connection.remoteAddress.replace(/:\d+$/, ''));
     const openToAll = this.node.topology().tableById(0)?.passwordHash === undefined;
     if (this.config.protectedMode && stranger && openToAll) return refusing(PROTECTED);
@@ -217,6 +228,8 @@ class NodeProcess {
 const PROTECTED =
   'DENIED Talus is running in protected mode because protected-mode is on and table default has no password. Connect from ' +
   'the machine itself, set a password, or start the node with --protected-mode false.';
+
+const LOADING = refusing('LOADING Talus is loading the dataset in memory');
 
 function refusing(text: string): RequestHandler {
   return {

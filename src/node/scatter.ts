@@ -90,10 +90,17 @@ export function merge(
   outcomes: readonly RouteOutcome[],
 ): RouteOutcome {
   const failed = outcomes.filter((outcome) => outcome.kind !== 'done');
-  if (failed.length === 0) return { kind: 'done', replies: [mergeReplies(plan, outcomes.map(replyOf))] };
+  if (failed.length === 0) return mergeDone(row, plan, outcomes.map(replyOf));
   const undone = outcomes.every((outcome) => outcome.kind === 'refused');
   if (undone || (!isWrite(row) && failed[0]!.kind === 'refused')) return failed[0]!;
   return { kind: 'unknown' };
+}
+
+/** A part that answers an error did nothing; where another part of a write did, the whole is not "not done". */
+function mergeDone(row: CommandRow, plan: Plan & { kind: 'parts' }, replies: readonly Reply[]): RouteOutcome {
+  const mistakes = replies.filter((reply) => reply.kind === 'error').length;
+  if (isWrite(row) && mistakes > 0 && mistakes < replies.length) return { kind: 'unknown' };
+  return { kind: 'done', replies: [mergeReplies(plan, replies)] };
 }
 
 function replyOf(outcome: RouteOutcome): Reply {

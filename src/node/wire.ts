@@ -13,7 +13,7 @@
  * A request is executed where it arrives or refused: it is never forwarded again, so hops are bounded by construction.
  */
 import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
-import { type CommandGroup, decodeArgv, encodeArgv } from '../slot/entry.js';
+import { type CommandGroup, decodeArgv, decodeList, encodeArgv } from '../slot/entry.js';
 import type { RefusalReason } from '../slot/requests.js';
 
 const VERSION = 1;
@@ -69,14 +69,17 @@ export function decodeRequest(bytes: Buffer): WireRequest {
   const kind = input.u8();
   const requestId = input.varint();
   const groupId = input.varint();
-  if (kind === 1) return { kind: 'leader', requestId, groupId };
+  if (kind === 1) {
+    input.end();
+    return { kind: 'leader', requestId, groupId };
+  }
   if (kind !== 0) throw new FormatError(`request kind ${kind}`);
   const expectedTerm = input.varint();
   const remainingMs = input.varint();
   const session = input.text();
   const access = input.u8() === 1 ? 'write' : 'read';
   const groupKind = input.u8() === 1 ? 'atomic' : 'lone';
-  const commands = Array.from({ length: input.varint() }, () => decodeArgv(input));
+  const commands = decodeList(input, () => decodeArgv(input));
   input.end();
   const group: CommandGroup = { kind: groupKind, commands };
   return { kind: 'execute', requestId, groupId, expectedTerm, remainingMs, session, access, group };
@@ -109,7 +112,7 @@ export function decodeReplyMessage(bytes: Buffer): WireReply {
   const requestId = input.varint();
   switch (kind) {
     case 'done':
-      return { kind, requestId, replies: Array.from({ length: input.varint() }, () => input.bytes()) };
+      return { kind, requestId, replies: decodeList(input, () => input.bytes()) };
     case 'refused': {
       const why = REASONS[input.u8()] ?? 'notLeader';
       return { kind, requestId, why, leaderNodeId: input.varint(), term: input.varint() };

@@ -4,8 +4,8 @@
  * The core touches nothing: time, dice and disk come in through its methods, and what should happen goes out in Readys.
  * It never waits and never throws, except for a broken invariant.
  *
- * Invariants: save, then say. A message in messagesAfterSave never depends on something that an earlier Ready still has on
- * its way to the disk unless its own Ready brings a synced record, behind which the binlog's order puts it.
+ * Invariants: the term never falls; a role is left before the next is entered, and leaves no read unanswered; one leader a
+ * term. Save, then say: see saves.ts.
  * Left out: quiescence, and the moving of snapshots' bytes.
  */
 import { invariant } from '../assert.js';
@@ -15,7 +15,6 @@ import { type ConfigurationResult, Leader } from './leader.js';
 import { configurationAfter, membersOf } from './membership.js';
 import {
   type Entry,
-  type HardState,
   type Index,
   type MemberId,
   type Message,
@@ -32,6 +31,7 @@ import type {
   RaftStatus,
   Ready,
 } from './ready.js';
+import { Saves } from './saves.js';
 import { type Departure, State } from './state.js';
 import { answerVote, refuseVote } from './vote.js';
 
@@ -47,11 +47,8 @@ export interface PeerProgress {
 export class Raft implements RaftCore {
   private readonly state: State;
   private role: Follower | Candidate | Leader;
-  private savedHardState: HardState;
+  private readonly saves: Saves;
   private sequence = 0;
-  /** The last Ready that changed term or vote, and the last that is known durable. */
-  private hardStateSequence = 0;
-  private durableSequence = 0;
   private shownRole: RaftStatus['role'] = 'follower';
   private shownTerm: Term;
   private shownLeader: MemberId = NOBODY;
@@ -59,7 +56,7 @@ export class Raft implements RaftCore {
   constructor(options: RaftOptions) {
     this.state = new State(options);
     this.role = new Follower(this.state);
-    this.savedHardState = options.hardState;
+    this.saves = new Saves(this.state, options.hardState);
     this.shownTerm = this.state.term;
   }
 
@@ -146,27 +143,21 @@ export class Raft implements RaftCore {
   ready(): Ready | undefined {
     this.role.flush();
     const { log, outbox } = this.state;
-    const hardState = this.changedHardState();
     const status = this.changedStatus();
-    const nothing = hardState === undefined && status === undefined && !log.hasUnsaved && !log.hasCommitted;
+    const nothing = status === undefined && !this.saves.changed && !log.hasUnsaved && !log.hasCommitted;
     if (nothing && outbox.isEmpty) return undefined;
     this.sequence++;
     const entries = log.takeUnsaved(this.sequence);
-    const barrier = this.needsBarrier(entries.length, hardState);
-    return {
-      hardState: barrier ? this.currentHardState() : hardState,
-      mustSync: this.noteHardState(hardState) || entries.length > 0 || barrier,
-      entries,
-      committed: log.takeCommitted(),
-      status,
-      ...outbox.take(),
-    };
+    const sent = outbox.take();
+    const { messagesAfterSave } = sent;
+    const saves = this.saves.take(this.sequence, { entries: entries.length > 0, messagesAfterSave });
+    return { ...saves, entries, committed: log.takeCommitted(), status, ...sent };
   }
 
   saved(lastIndex: Index, lastTerm: Term): void {
     const sequence = this.state.log.saved(lastIndex, lastTerm);
     if (sequence === undefined) return;
-    this.durableSequence = Math.max(this.durableSequence, sequence);
+    this.saves.durable(sequence);
     if (this.role.kind === 'leader') this.role.saved();
   }
 
@@ -347,42 +338,6 @@ export class Raft implements RaftCore {
     const candidate = new Candidate(state, stage, transfer);
     this.role = candidate;
     return candidate.begin();
-  }
-
-  private currentHardState(): HardState {
-    const { term, votedFor, log } = this.state;
-    return { term, votedFor, commit: log.commitIndex };
-  }
-
-  private changedHardState(): HardState | undefined {
-    const { term, votedFor, log } = this.state;
-    const known = this.savedHardState;
-    if (known.term === term && known.votedFor === votedFor && known.commit === log.commitIndex)
-      return undefined;
-    return this.currentHardState();
-  }
-
-  /** True when term or vote changed, which must be synced. */
-  private noteHardState(changed: HardState | undefined): boolean {
-    if (changed === undefined) return false;
-    const known = this.savedHardState;
-    this.savedHardState = changed;
-    if (known.term === changed.term && known.votedFor === changed.votedFor) return false;
-    this.hardStateSequence = this.sequence;
-    return true;
-  }
-
-  /** See the head comment: this Ready would otherwise bring nothing to wait for. */
-  private needsBarrier(entryCount: number, hardState: HardState | undefined): boolean {
-    const { log, outbox } = this.state;
-    if (entryCount > 0 || outbox.messagesAfterSave.length === 0) return false;
-    const known = this.savedHardState;
-    if (hardState !== undefined && (hardState.term !== known.term || hardState.votedFor !== known.votedFor))
-      return false;
-    if (this.hardStateSequence > this.durableSequence) return true;
-    return outbox.messagesAfterSave.some(
-      (message) => message.kind === 'appendReply' && !message.rejected && message.index > log.savedIndex,
-    );
   }
 
   private changedStatus(): RaftStatus | undefined {

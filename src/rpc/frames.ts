@@ -3,8 +3,8 @@
  *
  * Each of its six messages is `repeated bytes frames = 1`, so one pair of functions serves them all: a tag, a length
  * and the bytes, for each frame. Byte-compatible with proto/talus/peer/v1/peer.proto (a test holds the two together);
- * protobufjs would cost a second copy and several times the time (docs/decisions.md). Unknown fields are skipped, as
- * protobuf wants it, so that a later version may add some.
+ * protobufjs takes about twice the time for small frames, and types of its own. Unknown fields are skipped, as protobuf wants
+ * it, so that a later version may add some.
  *
  * Decoded frames alias the message that they came in: whoever keeps a small part of one for long copies it.
  */

@@ -6,6 +6,7 @@
  */
 import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
 import type { MemberId } from '../raft/message.js';
+import { decodeList } from './entry.js';
 
 const VERSION = 1;
 const NODE_IDS = 4294967296;
@@ -43,7 +44,7 @@ export function decodeBirth(bytes: Buffer): Birth {
   const tableId = input.varint();
   const slot = input.varint();
   const memberId = input.varint();
-  const voters = Array.from({ length: input.varint() }, () => input.varint());
+  const voters = decodeList(input, () => input.varint());
   input.end();
   return { groupId, tableId, slot, memberId, voters };
 }

@@ -33,6 +33,9 @@ export interface Checkpointed {
   checkpointed(meta: StateMeta): void;
 }
 
+/** Rows of an abandoned state that are removed in one step, and steps in one round: checkpoints must not wait for long. */
+const CLEARED_ROWS = 1000;
+const CLEARED_STEPS_MAX = 50;
 /** Entries between two looks at how much is dirty. */
 const HELD_EVERY = 32;
 
@@ -50,6 +53,8 @@ export class Checkpointer {
   /** Highest state id that the engine's counter covers. */
   private countedStateId: number;
   private stateId: number;
+  /** Where clearing the oldest garbage goes on. */
+  private clearing: { readonly stateId: number; readonly from: Buffer } | undefined;
   private holding = false;
   private asked = 0;
 
@@ -185,22 +190,34 @@ export class Checkpointer {
     }
   }
 
-  /** Removes one abandoned state a round, in bounded steps; a crash in between begins it again. */
+  /** Removes abandoned states in bounded steps, some a round; a crash in between begins the state again. */
   private async clearGarbage(): Promise<void> {
     const cursor = this.engine.iterate(nodeAreaRange('garbage'));
     const [first] = await cursor.next(1);
     await cursor.close();
     if (first === undefined) return;
-    const rows = this.engine.iterate(stateRange(parseNodeKey(first[0])));
-    for (let page = await rows.next(1000); page.length > 0; page = await rows.next(1000)) {
-      await this.engine.write(
-        page.map(([key]) => ({ kind: 'delete', key })),
-        { sync: false },
-      );
-    }
-    await rows.close();
+    if (!(await this.clearSome(parseNodeKey(first[0])))) return;
     // Synced, and so are the deletes before it: a marker must not vanish before what it marks.
     await this.engine.write([{ kind: 'delete', key: first[0] }], { sync: true });
+  }
+
+  /** Whether nothing of the state is left. */
+  private async clearSome(stateId: number): Promise<boolean> {
+    const { from, to } = stateRange(stateId);
+    // Deleted rows still cost an iterator that walks over them: go on where the last round stopped.
+    const rows = this.engine.iterate({
+      from: this.clearing?.stateId === stateId ? this.clearing.from : from,
+      to,
+    });
+    let page = await rows.next(CLEARED_ROWS);
+    for (let step = 0; page.length > 0 && step < CLEARED_STEPS_MAX; step++) {
+      const batch = page.map(([key]): EngineWrite => ({ kind: 'delete', key }));
+      await this.engine.write(batch, { sync: false });
+      page = await rows.next(CLEARED_ROWS);
+    }
+    await rows.close();
+    this.clearing = page.length === 0 ? undefined : { stateId, from: page[0]![0] };
+    return page.length === 0;
   }
 }
 

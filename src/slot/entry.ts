@@ -29,7 +29,7 @@ export interface CommandEntry {
 }
 
 export function encodeEntry(entry: CommandEntry): Buffer {
-  const out = new ByteWriter(64 + bytesOfGroups(entry.groups));
+  const out = new ByteWriter(ENTRY_HEAD_BYTES_MAX + bytesOfGroups(entry.groups));
   out.u8(ENTRY_VERSION).varint(entry.rules).u64(entry.timeMs).u32(entry.seedHigh).u32(entry.seedLow);
   out.varint(entry.groups.length);
   for (const group of entry.groups) {
@@ -48,11 +48,13 @@ export function decodeEntry(bytes: Buffer): CommandEntry {
   const timeMs = input.u64();
   const seedHigh = input.u32();
   const seedLow = input.u32();
-  const groups: CommandGroup[] = [];
-  for (let left = input.varint(); left > 0; left--) groups.push(decodeGroup(input));
+  const groups = decodeList(input, () => decodeGroup(input));
   input.end();
   return { rules, timeMs, seedHigh, seedLow, groups };
 }
+
+/** What an entry holds beside its groups, at most. */
+export const ENTRY_HEAD_BYTES_MAX = 33;
 
 /** About what a group adds to an entry; for limits, so an estimate from above. */
 export function bytesOfGroup(group: CommandGroup): number {
@@ -70,9 +72,14 @@ export function encodeArgv(out: ByteWriter, argv: readonly Buffer[]): void {
 }
 
 export function decodeArgv(input: ByteReader): Buffer[] {
-  const argv: Buffer[] = [];
-  for (let left = input.varint(); left > 0; left--) argv.push(input.bytes());
-  return argv;
+  return decodeList(input, () => input.bytes());
+}
+
+/** A counted list. Grows as items come, so that a count from a damaged or hostile source costs nothing. */
+export function decodeList<T>(input: ByteReader, item: () => T): T[] {
+  const items: T[] = [];
+  for (let left = input.varint(); left > 0; left--) items.push(item());
+  return items;
 }
 
 function bytesOfGroups(groups: readonly CommandGroup[]): number {
@@ -84,7 +91,6 @@ function bytesOfGroups(groups: readonly CommandGroup[]): number {
 function decodeGroup(input: ByteReader): CommandGroup {
   const kind = input.u8();
   if (kind > 1) throw new FormatError(`group kind ${kind}`);
-  const commands: Buffer[][] = [];
-  for (let left = input.varint(); left > 0; left--) commands.push(decodeArgv(input));
+  const commands = decodeList(input, () => decodeArgv(input));
   return { kind: kind === 1 ? 'atomic' : 'lone', commands };
 }

@@ -3,7 +3,7 @@
  * index when the slot opens.
  *
  * Entries are not taken out when a key changes; a judge (the state's own record) decides when one comes up, and the heap is
- * rebuilt when more than half of it is stale. The order is total, so that replicas remove alike.
+ * rebuilt when more than half of it is stale or said twice. The order is total, so that replicas remove alike.
  */
 export interface Due {
   readonly expireAtMs: number;
@@ -62,7 +62,9 @@ export class ExpiryHeap {
   tidy(judge: (due: Due) => DueVerdict): void {
     while (this.heap.length > 0 && judge(this.heap[0]!) === 'stale') this.pop();
     if (this.heap.length < 64 || this.heap.length < 2 * this.live) return;
-    this.heap = this.heap.filter((due) => judge(due) !== 'stale').sort(compare);
+    // Sorted is a heap. A key that went back to an expiry it once had is in there twice: once is enough.
+    const sorted = this.heap.filter((due) => judge(due) !== 'stale').sort(compare);
+    this.heap = sorted.filter((due, i) => i === 0 || compare(sorted[i - 1]!, due) !== 0);
     this.live = this.heap.length;
   }
 

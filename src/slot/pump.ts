@@ -97,6 +97,8 @@ export class Pump<R> {
     try {
       await this.binlog.append(records);
     } catch (why) {
+      // Nothing more leaves: what waits behind this batch would speak of records that may not be there.
+      this.close();
       return this.fatal(why);
     }
     this.batchesInFlight--;

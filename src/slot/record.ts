@@ -6,6 +6,7 @@
  */
 import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
 import type { Configuration } from '../raft/message.js';
+import { decodeList } from './entry.js';
 import type { KeyRecord } from './txn.js';
 
 const VERSION = 1;
@@ -70,7 +71,7 @@ export function encodeConfiguration(out: ByteWriter, configuration: Configuratio
 }
 
 export function decodeConfiguration(input: ByteReader): Configuration {
-  const members = (): number[] => Array.from({ length: input.varint() }, () => input.varint());
+  const members = (): number[] => decodeList(input, () => input.varint());
   const voters = members();
   const votersOutgoing = members();
   const learners = members();

@@ -67,6 +67,7 @@ export class Requests<R> {
   private readonly asked = new Map<number, TakenRead<R>[]>();
   private ready: TakenRead<R>[] = [];
   private count = 0;
+  private closed = false;
 
   get waitingCount(): number {
     return this.waiting.length;
@@ -117,6 +118,7 @@ export class Requests<R> {
   }
 
   appended(index: number, term: number, writes: readonly TakenWrite<R>[]): void {
+    this.giveUp(index);
     this.pending.set(index, { term, writes });
   }
 
@@ -150,6 +152,13 @@ export class Requests<R> {
     for (const write of waiting) this.answerWrite(write, refusal);
     for (const read of reads) this.answer(read.request, refusal);
     for (const request of held) this.answer(request, refusal);
+  }
+
+  /** Nobody will tell any more what becomes of anything: all are answered with what is known. */
+  close(): void {
+    this.closed = true;
+    this.lostLeadership();
+    for (const index of [...this.pending.keys()]) this.giveUp(index);
   }
 
   /** All reads that arrived since the last round, to be confirmed by one. */
@@ -188,7 +197,8 @@ export class Requests<R> {
 
   /** A read that could not finish: it runs again when it may. */
   again(read: TakenRead<R>): void {
-    this.ready.push(read);
+    if (this.closed) this.settleRead(read, { kind: 'refused', why: 'notLeader' });
+    else this.ready.push(read);
   }
 
   settleRead(read: TakenRead<R>, outcome: Outcome<R>): void {
@@ -228,6 +238,13 @@ export class Requests<R> {
     lane.readsOut++;
     const afterWrites = lane.writesTaken;
     this.asking.push({ request, lane, afterWrites, index: 0, nowMs: undefined, untilStampMs: 0 });
+  }
+
+  /** What an earlier term left pending at `index` was cut off this log; whether it lives on elsewhere is not known here. */
+  private giveUp(index: number): void {
+    const entry = this.pending.get(index);
+    this.pending.delete(index);
+    for (const write of entry?.writes ?? []) this.settleWrite(write, { kind: 'unknown' });
   }
 
   private settleWrite(write: TakenWrite<R>, outcome: Outcome<R>): void {

@@ -16,7 +16,7 @@ import type { Binlog, BinlogRecord, RecoveredReplica } from '../storage/binlog.j
 import type { Engine } from '../storage/engine.js';
 import { EntryRun } from './apply.js';
 import { type Birth, nodeOf } from './birth.js';
-import { bytesOfGroup, encodeEntry, RULES } from './entry.js';
+import { bytesOfGroup, ENTRY_HEAD_BYTES_MAX, encodeEntry, RULES } from './entry.js';
 import { LogTail } from './log-tail.js';
 import type { StateMachine } from './machine.js';
 import type { StateMeta } from './record.js';
@@ -36,7 +36,7 @@ export interface SlotSettings {
   readonly readRoundsMax: number;
   /** Applied entries kept in the binlog for followers that lag. */
   readonly logTailBytes: number;
-  /** Cells in memory; clean ones beyond it are evicted after a checkpoint. */
+  /** Clean cells in memory; beyond it they are evicted, after checkpoints and before loads. */
   readonly poolBytes: number;
 }
 
@@ -82,6 +82,7 @@ export class Slot<R> {
   private readContext = 0;
   private readonly readRanges = new WeakMap<TakenRead<R>, RangeCache>();
   private clockWanted = false;
+  /** The newest entry that this leader knows to be on its way: it moves slot time when it comes. */
   private clockEntryIndex = 0;
   private closed = false;
 
@@ -223,7 +224,7 @@ export class Slot<R> {
   checkpointed(meta: StateMeta): void {
     this.state.thaw();
     this.durableIndex = meta.appliedIndex;
-    this.state.evict(this.parts.settings.poolBytes);
+    this.trimPool();
     const releasable = this.tail.releasable(this.durableIndex);
     if (releasable > 0) {
       this.raft.compact(releasable);
@@ -232,10 +233,10 @@ export class Slot<R> {
     this.wake();
   }
 
-  /** No request is taken any more; those not in the log are refused. */
+  /** No request is taken any more; those not in the log are refused, the others' outcome is unknown. */
   close(): void {
     this.closed = true;
-    this.requests.lostLeadership();
+    this.requests.close();
   }
 
   private now(): number {
@@ -247,10 +248,15 @@ export class Slot<R> {
   }
 
   private takeBatch(): TakenWrite<R>[] {
-    let bytes = 0;
+    const { entryBytesTarget, raft } = this.parts.settings;
+    let bytes = ENTRY_HEAD_BYTES_MAX;
+    let count = 0;
     return this.requests.takeWaiting((request) => {
-      if (bytes >= this.parts.settings.entryBytesTarget) return false;
-      bytes += bytesOfGroup(request.group);
+      const more = bytesOfGroup(request.group);
+      // Never past what the core takes: a large command must not have its neighbours refused.
+      if (count > 0 && (bytes >= entryBytesTarget || bytes + more > raft.proposalBytesMax)) return false;
+      bytes += more;
+      count++;
       return true;
     });
   }
@@ -323,6 +329,8 @@ export class Slot<R> {
       this.requests.lostLeadership();
       this.clockWanted = false;
     }
+    // What an earlier term of ours proposed beyond this was cut off and will never come.
+    else this.clockEntryIndex = status.lastIndex;
     this.parts.statusChanged(this);
   }
 
@@ -379,6 +387,8 @@ export class Slot<R> {
   }
 
   private async load(needs: readonly PageNeed[], ranges: RangeCache): Promise<void> {
+    // Before the load, not after: what it brings is wanted by the run that waits for it.
+    this.trimPool();
     try {
       const keys = needs.flatMap((need) => (need.kind === 'record' ? [need.key] : []));
       if (keys.length > 0) await this.state.load(keys);
@@ -388,6 +398,14 @@ export class Slot<R> {
     } catch (why) {
       this.parts.fatal(why);
     }
+  }
+
+  /** What is clean counts: the rest has its own bound. A little deeper than need be, so that not every load evicts. */
+  private trimPool(): void {
+    const { state } = this;
+    const { poolBytes } = this.parts.settings;
+    if (state.poolBytes - state.dirtyBytes <= poolBytes) return;
+    state.evict(state.dirtyBytes + Math.floor(poolBytes * 0.9));
   }
 
   /** Between entries only: a read never sees half of one. */
@@ -435,7 +453,7 @@ export class Slot<R> {
   private lookForDue(): void {
     const { expiry } = this.state;
     expiry.tidy(this.state.judgeDue);
-    const idle = this.requests.pendingEntries === 0 && this.appliedIndex >= this.clockEntryIndex;
+    const idle = this.appliedIndex >= this.clockEntryIndex;
     if (!idle || expiry.nextMs > this.clock.nowMs()) return;
     this.clockWanted = true;
     this.wake();

@@ -33,7 +33,7 @@ export interface View {
   prefetch(keys: readonly Buffer[]): void;
   /** Live keys of the slot. */
   size(): number;
-  /** At least `count` keys (fewer only at the end) from `from` in hash order. */
+  /** About `count` keys from `from` in hash order; fewer, or none, do not mean the end: `next` does. */
   scan(from: ScanPosition, count: number): ScanPage;
 }
 

@@ -66,6 +66,8 @@ abstract class BaseView implements View {
   abstract get(key: Buffer): KeyRecord | undefined;
   abstract size(): number;
   protected abstract overlay(): Iterable<Cell> | undefined;
+  /** Nothing of the state is seen, only the overlay: the run cleared the slot. */
+  protected abstract readonly hidesStored: boolean;
   /** A key whose time has come was met. */
   protected abstract metDead(key: Buffer, name: string): void;
 
@@ -104,14 +106,14 @@ abstract class BaseView implements View {
   /** What the engine's page holds, under what memory knows better. */
   private merge(range: LoadedRange, from: number): Found[] {
     const found = new Map<string, Found>();
-    for (const row of range.rows) found.set(nameOf(row.key), row);
+    for (const row of this.hidesStored ? [] : range.rows) found.set(nameOf(row.key), row);
     const lay = (cell: Cell): void => {
       const position = positionOf(cell.place!);
       if (position < from || (range.next !== undefined && position >= range.next)) return;
       if (cell.record === undefined) found.delete(cell.name);
       else found.set(cell.name, { position, key: cell.key, record: cell.record });
     };
-    for (const cell of this.state.unwritten(from)) lay(cell);
+    for (const cell of this.hidesStored ? [] : this.state.unwritten(from)) lay(cell);
     for (const cell of this.overlay() ?? []) lay(cell);
     return [...found.values()].sort((a, b) => a.position - b.position || Buffer.compare(a.key, b.key));
   }
@@ -136,6 +138,8 @@ interface Found {
 }
 
 export class ReadView extends BaseView {
+  protected override readonly hidesStored = false;
+
   get(key: Buffer): KeyRecord | undefined {
     const name = nameOf(key);
     const record = this.stored(key, name);
@@ -165,6 +169,10 @@ export class WriteTxn extends BaseView implements Txn {
   private effects = new Map<string, Effect>();
   private cleared = false;
   private sizeChange = 0;
+
+  protected override get hidesStored(): boolean {
+    return this.cleared;
+  }
 
   get(key: Buffer): KeyRecord | undefined {
     const name = nameOf(key);
@@ -220,6 +228,8 @@ export class WriteTxn extends BaseView implements Txn {
   }
 
   protected override metDead(key: Buffer, name: string): void {
+    // A scan meets keys that only the engine's page knows; a removal is published over a known record only.
+    if (this.unknown(key)) throw new PageFault([{ kind: 'record', key }]);
     this.remove(key, name);
   }
 

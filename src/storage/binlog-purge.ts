@@ -102,6 +102,7 @@ export class BinlogPurge {
   private async copyEntries({ log, regions }: Pin, segment: number): Promise<void> {
     const { replicaId } = log;
     for (const region of regions) {
+      if (region.last <= log.releasedIndex) continue; // Released, or gone, while others were copied.
       const entries = await this.reader.readRegion(replicaId, region, log.releasedIndex + 1);
       await this.enqueue(() => {
         const live = entries.filter(({ index, term }) => {
