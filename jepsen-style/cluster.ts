@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { freePorts } from './ports.js';
 import { isAlive, mayBeOurs, packageRoot, signal, spawnLogged, waitForExit, waitUntil } from './processes.js';
 import type { Address } from './resp-client.js';
-import { leadersOf, ping } from './topology.js';
+import { leadersOf, serves } from './topology.js';
 
 export interface ClusterOptions {
   /** Data, logs and everything else of this cluster go below it. */
@@ -148,10 +148,10 @@ export class Cluster {
     this.expected.set(name, child.pid);
   }
 
-  /** Until every running node answers; the names of those that don't. */
+  /** Waits until every running node serves; the numbers of those that never did. */
   async silentNodes(): Promise<number[]> {
     const answers = await Promise.all(
-      this.running.map((node) => waitUntil(() => ping(this.nodes[node - 1]!), ANSWER_MS_MAX, 100)),
+      this.running.map((node) => waitUntil(() => serves(this.nodes[node - 1]!), ANSWER_MS_MAX, 100)),
     );
     return this.running.filter((_, index) => !answers[index]);
   }
@@ -171,7 +171,7 @@ export class Cluster {
     }
     this.expected.clear();
     await waitUntil(() => ![...pids].some(isAlive), STOP_MS_MAX, 50);
-    for (const pid of pids) if (isAlive(pid) && mayBeOurs(pid, 'talus')) signal(pid, 'SIGKILL');
+    for (const pid of pids) if (isAlive(pid) && this.isOurs(pid)) signal(pid, 'SIGKILL');
   }
 
   private noticeCrashes(): void {
@@ -195,7 +195,12 @@ export class Cluster {
   }
 
   private mustBeOurs(name: string, pid: number): void {
-    if (!mayBeOurs(pid, 'talus')) throw new Error(`pid ${pid} of ${name} belongs to somebody else`);
+    if (!this.isOurs(pid)) throw new Error(`pid ${pid} of ${name} belongs to somebody else`);
+  }
+
+  /** Its title or its configuration file names it. */
+  private isOurs(pid: number): boolean {
+    return mayBeOurs(pid, ['talus', this.options.folder]);
   }
 
   private readPid(name: string): number | undefined {

@@ -30,6 +30,7 @@ export interface Lane {
   process: number;
 }
 
+/** A node in trouble refuses fast and often: it is asked again a little later. */
 const PAUSE_MS = 50;
 
 export class PinnedClient {
@@ -58,7 +59,6 @@ export class PinnedClient {
     const outcome = await connection.call(...args);
     if (outcome.kind === 'fail') {
       this.recorder.complete('fail', invoked, value, outcome.error);
-      // A node that refuses does so fast: ask it again a little later.
       await sleep(PAUSE_MS);
       return { kind: 'fail' };
     }
@@ -72,6 +72,7 @@ export class PinnedClient {
     if (outcome.kind === 'ok' || error.startsWith('protocol:')) this.onAnomaly(`node ${this.node}: ${error}`);
     this.recorder.complete('info', invoked, value, error);
     lane.process = this.recorder.newProcess();
+    await sleep(PAUSE_MS);
     return { kind: 'unknown' };
   }
 

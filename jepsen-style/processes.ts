@@ -48,10 +48,10 @@ function isZombie(pid: number): boolean {
   return stat?.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) === 'Z';
 }
 
-/** True unless /proc says that the pid belongs to a program without `mark` in its command line. */
-export function mayBeOurs(pid: number, mark: string): boolean {
+/** True unless /proc says that the pid belongs to a program with none of `marks` in its command line. */
+export function mayBeOurs(pid: number, marks: readonly string[]): boolean {
   const commandLine = readProcessFile(pid, 'cmdline');
-  return commandLine === undefined || commandLine.includes(mark);
+  return commandLine === undefined || marks.some((mark) => commandLine.includes(mark));
 }
 
 function readProcessFile(pid: number, name: string): string | undefined {

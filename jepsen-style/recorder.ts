@@ -26,6 +26,7 @@ export class Recorder {
   private chunk = '';
   private seq = 0;
   private processes = 0;
+  private readonly errors = new Map<string, number>();
   private readonly tally = { invoke: 0, ok: 0, fail: 0, info: 0 };
 
   constructor(readonly path: string) {
@@ -35,6 +36,11 @@ export class Recorder {
   get counts(): RecorderCounts {
     const { invoke, ok, fail, info } = this.tally;
     return { invoked: invoke, acknowledged: ok, failed: fail, unknown: info };
+  }
+
+  /** How often each kind of error ended an operation, by its first word, most frequent first. */
+  get errorCounts(): readonly (readonly [kind: string, count: number])[] {
+    return [...this.errors].sort((a, b) => b[1] - a[1]);
   }
 
   /** A process number that was never used before. */
@@ -54,6 +60,8 @@ export class Recorder {
     err?: string,
   ): void {
     this.tally[type]++;
+    const kind = err?.split(' ', 1)[0];
+    if (kind) this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1);
     const { process, node, f, key } = invoked;
     const event = { seq: this.seq++, process, f, key, value, type, t: this.nowMs(), node };
     this.write(err === undefined ? event : { ...event, err });

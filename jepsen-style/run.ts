@@ -116,16 +116,20 @@ export class Run {
     recorder.fault(DRIVEN, null);
     if (recorder.counts.unknown > 0) await sleep(SETTLE_MS);
     lag.disable();
-    const { invoked, acknowledged, failed, unknown } = recorder.counts;
-    const lagMs = Math.round(lag.max / 1e6);
-    this.print(
-      `${invoked} operations: ${acknowledged} ok, ${failed} failed, ${unknown} unknown; harness lag at most ${lagMs} ms`,
-    );
+    this.printCounts(recorder, Math.round(lag.max / 1e6));
     const back = await readBack(context, this.workload.keys());
     return [
       problem === undefined ? pass('recovery', 'every node came back') : fail('recovery', problem),
       back,
     ];
+  }
+
+  private printCounts(recorder: Recorder, lagMs: number): void {
+    const { invoked, acknowledged, failed, unknown } = recorder.counts;
+    const outcomes = `${acknowledged} ok, ${failed} failed, ${unknown} unknown`;
+    this.print(`${invoked} operations: ${outcomes}; harness lag at most ${lagMs} ms`);
+    const errors = recorder.errorCounts.map(([kind, count]) => `${count} ${kind}`);
+    if (errors.length > 0) this.print(`errors: ${errors.join(', ')}`);
   }
 
   private async prepare(recorder: Recorder): Promise<WorkloadContext> {

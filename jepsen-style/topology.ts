@@ -1,5 +1,5 @@
 /**
- * Who leads, asked of the nodes themselves in Redis Cluster's words: that works with the placement manager dead.
+ * Who leads and who serves, asked of the nodes themselves in Redis Cluster's words: that works with the placement manager dead.
  */
 import { type Address, RespClient } from './resp-client.js';
 import type { RespReply } from './resp-parser.js';
@@ -15,9 +15,9 @@ export async function leadersOf(nodes: readonly Address[]): Promise<Map<number, 
   return new Map();
 }
 
-export async function ping(node: Address): Promise<boolean> {
-  const reply = await ask(node, 'PING');
-  return reply?.kind === 'simple' && reply.text === 'PONG';
+/** True when the node executes commands; one that is still loading answers too, with an error. */
+export async function serves(node: Address): Promise<boolean> {
+  return (await ask(node, 'GET', 'jepsen-probe')) !== undefined;
 }
 
 async function ask(node: Address, ...args: string[]): Promise<RespReply | undefined> {

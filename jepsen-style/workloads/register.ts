@@ -7,14 +7,17 @@
  */
 import { checkRegisters } from '../checkers/register.js';
 import type { History } from '../history.js';
-import { integerReply, okReply, type Request, readRequest } from '../pinned-client.js';
+import { integerReply, okReply, type PinnedClient, type Request, readRequest } from '../pinned-client.js';
 import type { CheckResult } from '../report.js';
 import { clientOf, type Workload, type WorkloadContext } from './workload.js';
 
 const CLIENTS_A_KEY = 5;
+/** A pipeline, each lane on a key of its own: one client never has two operations on one key under way. */
+const LANES_A_CLIENT = 4;
 const OPERATIONS_A_KEY_MAX = 300;
 const COST_OF_UNKNOWN = 15;
 
+/** What five clients share: the key of the moment. */
 interface Group {
   key: string;
   cost: number;
@@ -26,12 +29,12 @@ export class RegisterWorkload implements Workload {
   private values = 0;
 
   async drive(context: WorkloadContext, isOver: () => boolean): Promise<void> {
-    const groups = Array.from({ length: Math.ceil(context.clients / CLIENTS_A_KEY) }, () =>
-      this.newGroup(context),
-    );
+    const teams: Group[][] = [];
     const clients = Array.from({ length: context.clients }, (_, index) => {
-      const group = groups[Math.floor(index / CLIENTS_A_KEY)]!;
-      return this.driveClient(context, group, 1 + (index % context.nodes.length), isOver);
+      if (index % CLIENTS_A_KEY === 0) {
+        teams.push(Array.from({ length: LANES_A_CLIENT }, () => this.newGroup(context)));
+      }
+      return this.driveClient(context, teams.at(-1)!, 1 + (index % context.nodes.length), isOver);
     });
     await Promise.all(clients);
   }
@@ -58,11 +61,21 @@ export class RegisterWorkload implements Workload {
 
   private async driveClient(
     context: WorkloadContext,
-    group: Group,
+    groups: readonly Group[],
     node: number,
     isOver: () => boolean,
   ): Promise<void> {
     const client = clientOf(context, node);
+    await Promise.all(groups.map((group) => this.driveLane(context, client, group, isOver)));
+    client.close();
+  }
+
+  private async driveLane(
+    context: WorkloadContext,
+    client: PinnedClient,
+    group: Group,
+    isOver: () => boolean,
+  ): Promise<void> {
     const lane = client.lane();
     while (!isOver()) {
       if (group.cost >= OPERATIONS_A_KEY_MAX) this.rotate(context, group);
@@ -71,7 +84,6 @@ export class RegisterWorkload implements Workload {
       if (kind === 'unreachable') group.cost--;
       if (kind === 'unknown') group.cost += COST_OF_UNKNOWN;
     }
-    client.close();
   }
 
   private nextRequest(context: WorkloadContext, key: string): Request {

@@ -36,7 +36,7 @@ export function clientOf(context: WorkloadContext, node: number): PinnedClient {
 }
 
 const READ_BACK_LANES = 64;
-const READ_BACK_MS_MAX = 120_000;
+const READ_BACK_MS_MAX = 60_000;
 const RETRY_PAUSE_MS = 200;
 
 /** A cluster whose faults are healed must answer for all it holds; what it says is judged with the history. */

@@ -73,7 +73,8 @@ export class Leaders {
       this.asker = undefined;
       this.askedAtMs = this.env.monotonicMs();
       this.round++;
-      for (const [groupId, waiting] of this.waiting) {
+      // A copy: who is answered at once may be refused at once, and waits again for the next round.
+      for (const [groupId, waiting] of [...this.waiting]) {
         if (waiting.size === 0) this.waiting.delete(groupId);
         else this.askOne(groupId);
       }

@@ -52,7 +52,7 @@ export interface NodeWorld {
 
 /** What someone watching from outside is told; the simulator's oracles and the metrics listen here. */
 export interface NodeObserver {
-  entryApplied?(slot: NodeSlot, index: number, term: number): void;
+  entryApplied?(slot: NodeSlot, index: number, term: number, data: Buffer): void;
   statusChanged?(slot: NodeSlot): void;
 }
 
@@ -102,8 +102,8 @@ export class Node implements SessionHost {
     };
     this.forwarder = new Forwarder(env, lane, replicas);
     this.leaders = new Leaders(env, {
-      membersOf: (groupId) => this.otherMembers(groupId),
-      ask: (nodeId, groupId, answer) => this.forwarder.ask(nodeId, groupId, answer),
+      membersOf: (groupId) => this.members(groupId),
+      ask: (nodeId, groupId, answer) => this.askLeader(nodeId, groupId, answer),
     });
     this.router = new Router(env, () => this.nodeId, replicas, this.forwarder, this.leaders, settings.router);
   }
@@ -126,7 +126,9 @@ export class Node implements SessionHost {
       { ...settings.binlog, onPinned },
       ({ replicaId }) => states.byReplica.get(replicaId)?.meta.appliedIndex ?? 0,
     );
-    const { binlog } = recovery;
+    const { binlog, damage, tornBytes } = recovery;
+    if (tornBytes > 0) env.log.info('cut off a last batch that nobody was promised', { tornBytes });
+    for (const place of damage) env.log.error('the binlog is damaged', { place });
     const pump = new Pump<Reply>(env, binlog, settings.tickMs, world.fatal, () => node.outbox?.flush());
     const replicas = new Replicas({
       env,
@@ -141,7 +143,7 @@ export class Node implements SessionHost {
         node.slotChanged(slot);
         observer.statusChanged?.(slot);
       },
-      entryApplied: (slot, index, term) => observer.entryApplied?.(slot, index, term),
+      entryApplied: (slot, index, term, data) => observer.entryApplied?.(slot, index, term, data),
       fatal: world.fatal,
     });
     const node: Node = new Node(
@@ -224,11 +226,13 @@ export class Node implements SessionHost {
     this.reportTimer?.cancel();
     this.diskTimer?.cancel();
     await this.placement?.close();
+    await this.adopting;
     this.pump.close();
-    for (const slot of this.replicas.all) slot.close();
-    await this.transport?.close();
+    // Spares the next start the replay; a closed slot would not be frozen any more.
     await this.checkpointer.round();
     await this.checkpointer.close();
+    for (const slot of this.replicas.all) slot.close();
+    await this.transport?.close();
     await this.binlog.close();
     await this.engine.close();
   }
@@ -337,9 +341,14 @@ export class Node implements SessionHost {
     this.reportSoon();
   }
 
-  private otherMembers(groupId: number): readonly number[] {
-    const members = this.topologyView.place(groupId)?.group.birthNodeIds ?? [];
-    return members.filter((nodeId) => nodeId !== this.nodeId);
+  private members(groupId: number): readonly number[] {
+    return this.topologyView.place(groupId)?.group.birthNodeIds ?? [];
+  }
+
+  /** Its own replica is asked like the others: of a group of one it is all that can tell. */
+  private askLeader(nodeId: number, groupId: number, answer: (leader: Leadership) => void): void {
+    if (nodeId === this.nodeId) answer(this.replicas.leadership(groupId));
+    else this.forwarder.ask(nodeId, groupId, answer);
   }
 
   private transfer(orders: readonly TransferOrder[]): void {
@@ -351,7 +360,7 @@ export class Node implements SessionHost {
 
   private handOver(slot: NodeSlot): void {
     if (slot.status.transferringTo !== 0) return;
-    const others = this.otherMembers(slot.birth.groupId).filter((nodeId) => this.reachable.has(nodeId));
+    const others = this.members(slot.birth.groupId).filter((nodeId) => this.reachable.has(nodeId));
     const choice = others[slot.birth.slot % Math.max(1, others.length)];
     if (choice !== undefined) slot.transferTo(choice);
   }

@@ -32,14 +32,14 @@ export interface ReplicasParts {
   readonly settings: SlotSettings;
   readonly post: (toNodeId: number, groupId: number, message: Message) => void;
   readonly statusChanged: (slot: NodeSlot) => void;
-  readonly entryApplied: (slot: NodeSlot, index: number, term: number) => void;
+  readonly entryApplied: (slot: NodeSlot, index: number, term: number, data: Buffer) => void;
   readonly fatal: (why: unknown) => void;
 }
 
 export class Replicas {
   private readonly byGroup = new Map<number, NodeSlot>();
   private readonly byReplica = new Map<number, NodeSlot>();
-  /** Groups whose replica here was dropped for good. */
+  /** Groups whose replica here was dropped for good, or is damaged: never born here again. */
   private readonly buried = new Set<number>();
   private lastReplicaId: number;
   private working: Promise<void> = Promise.resolve();
@@ -62,19 +62,31 @@ export class Replicas {
     return this.byReplica.get(replicaId);
   }
 
-  /** A replica that was here before the restart. */
+  /**
+   * A replica that was here before the restart. A damaged one stays shut: its log or its vote may be short of what it promised, so
+   * it must neither vote nor answer; nor may its group be born here anew.
+   */
   async reopen(recovered: RecoveredReplica, stored: StoredState | undefined): Promise<void> {
+    const { replicaId, damaged } = recovered;
+    if (recovered.birth.length === 0) {
+      throw new Error(
+        `binlog: replica ${replicaId} cannot be told apart any more: ${damaged ?? 'its birth is lost'}`,
+      );
+    }
     const birth = decodeBirth(recovered.birth);
     if (recovered.tombstone !== undefined) {
       this.buried.add(birth.groupId);
       // The crash may have come between the tombstone and this.
-      await this.parts.checkpointer.abandon(recovered.replicaId);
+      await this.parts.checkpointer.abandon(replicaId);
       return;
     }
-    if (recovered.damaged !== undefined) {
-      throw new Error(`binlog: replica of group ${birth.groupId} is damaged: ${recovered.damaged}`);
+    if (damaged !== undefined) {
+      this.buried.add(birth.groupId);
+      const { groupId, tableId, slot } = birth;
+      this.parts.env.log.error('replica is damaged and stays shut', { groupId, tableId, slot, damaged });
+      return;
     }
-    await this.open(recovered.replicaId, birth, stored, recovered);
+    await this.open(replicaId, birth, stored, recovered);
   }
 
   /** Gives birth to what the topology wishes here, and buries what it says was dropped; one change after the other. */

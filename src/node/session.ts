@@ -9,7 +9,7 @@ import { runLocal } from '../commands/local.js';
 import type { NodeView, Session, TableView } from '../commands/session.js';
 import { findRow, gate, isLocal, isWrite, keysOf, refusal } from '../commands/table.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
-import { error, OK, type Reply } from '../resp/reply.js';
+import { array, bulk, EMPTY_ARRAY, error, OK, type Reply } from '../resp/reply.js';
 import type { TableInfo } from '../rpc/topology.js';
 import type { CommandGroup } from '../slot/entry.js';
 import { hash14 } from '../slot/hash.js';
@@ -49,6 +49,7 @@ const NO_TABLE = error('ERR DB index is out of range');
 const STARTING = error('LOADING the node has not learned the cluster topology yet');
 const UNCERTAIN = error('UNCERTAIN the command may or may not have been executed');
 const DEFAULT_TABLE = 'default';
+const SCAN_ENDED = array([bulk('0'), EMPTY_ARRAY]);
 /** Slots that one SCAN call may find empty before it answers with no keys. */
 const EMPTY_SCAN_SLOTS_MAX = 64;
 
@@ -168,35 +169,30 @@ export class ClientSession implements Session, RequestHandler {
   /** Goes on to the next slot while slots are empty, so that a client need not ask for each. */
   private scan(
     table: TableInfo,
-    slot: number,
+    first: number,
     row: CommandRow,
     argv: Args,
     answer: Answer,
     slotsLeft: number,
   ): void {
-    if (this.port === 'cluster' && !this.leadsHere(table, slot))
-      return this.scanOn(table, slot, row, argv, answer, slotsLeft);
-    this.route(table, slot, row, argv, (outcome) => {
+    const slot = this.scannedHere(table, first);
+    if (slot === undefined) return answer(SCAN_ENDED);
+    const onSlot = slot === first ? argv : fromStart(argv);
+    this.route(table, slot, row, onSlot, (outcome) => {
       const reply = replyTo(outcome);
       const merged = scanReply(reply, slot, table.slots);
       const foundNone = reply !== merged && merged.kind === 'array' && isEmpty(merged.items[1]);
-      if (foundNone && slotsLeft > 1) this.scanOn(table, slot, row, argv, answer, slotsLeft - 1);
-      else answer(merged);
+      if (!foundNone || slotsLeft <= 1) answer(merged);
+      else this.scan(table, slot + 1, row, fromStart(argv), answer, slotsLeft - 1);
     });
   }
 
-  private scanOn(
-    table: TableInfo,
-    slot: number,
-    row: CommandRow,
-    argv: Args,
-    answer: Answer,
-    slotsLeft: number,
-  ): void {
-    const nothing: Reply = { kind: 'array', items: [] };
-    const ended: Reply = { kind: 'array', items: [{ kind: 'bulk', bytes: Buffer.from('0') }, nothing] };
-    if (slot + 1 >= table.slots) return answer(ended);
-    this.scan(table, slot + 1, row, [argv[0]!, Buffer.from('0'), ...argv.slice(2)], answer, slotsLeft);
+  /** The first slot from `first` on that this port speaks of. */
+  private scannedHere(table: TableInfo, first: number): number | undefined {
+    for (let slot = first; slot < table.slots; slot++) {
+      if (this.port === 'plain' || this.leadsHere(table, slot)) return slot;
+    }
+    return undefined;
   }
 
   private clusterPlan(row: CommandRow, argv: Args, table: TableInfo): Plan | { readonly redirect: Reply } {
@@ -241,7 +237,9 @@ export class ClientSession implements Session, RequestHandler {
 
   get authenticated(): boolean {
     const table = this.currentTable();
-    return table === undefined || table.passwordHash === undefined || this.opened.has(table.tableId);
+    // Without its table (not known yet, or dropped) a connection is trusted only where no table asks for a password.
+    if (table === undefined) return !this.anyPassword();
+    return table.passwordHash === undefined || this.opened.has(table.tableId);
   }
 
   quit(): void {
@@ -338,6 +336,11 @@ export class ClientSession implements Session, RequestHandler {
 function replyTo(outcome: RouteOutcome): Reply {
   if (outcome.kind === 'done') return outcome.replies[0]!;
   return outcome.kind === 'unknown' ? UNCERTAIN : REFUSALS[outcome.why];
+}
+
+/** The same SCAN from the beginning of a slot. */
+function fromStart(argv: Args): Args {
+  return [argv[0]!, Buffer.from('0'), ...argv.slice(2)];
 }
 
 function isEmpty(reply: Reply | undefined): boolean {

@@ -134,7 +134,8 @@ function smallRecordsOf(log: ReplicaLog, segment: number): StoredRecord[] {
   }
   const start = startRecord(log, segment);
   if (start !== undefined) records.push(start);
-  if (hardState?.segment === segment) records.push({ kind: 'hardState', replicaId, ...hardState.value, copied });
+  if (hardState?.segment === segment)
+    records.push({ kind: 'hardState', replicaId, ...hardState.value, copied });
   if (tombstone?.segment === segment) {
     records.push({ kind: 'tombstone', replicaId, tombstone: tombstone.value, copied });
   }

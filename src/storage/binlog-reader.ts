@@ -38,7 +38,8 @@ export class BinlogReader {
   }
 
   /** The region's entries that are not before `from`. */
-  async readRegion(replicaId: ReplicaId, region: Region, from: number): Promise<BinlogEntry[]> {
+  async readRegion(replicaId: ReplicaId, asked: Region, from: number): Promise<BinlogEntry[]> {
+    const region = { ...asked };
     await this.written(region);
     const path = segmentPath(region.segment);
     const bytes = await this.files.read(path, region.offset, region.endOffset - region.offset);
@@ -64,8 +65,8 @@ export class BinlogReader {
         bytes += entry.data.length;
         if (taken.length > 0 && bytes > bytesMax) return taken;
         taken.push(entry);
+        next = entry.index + 1;
       }
-      next = region.last + 1;
     }
   }
 }

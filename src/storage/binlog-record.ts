@@ -30,7 +30,12 @@ export type StoredRecord = (
   /** False: what followed `index` was of another history and went too. Decided once, when it is written. */
   | (Snapshot & { readonly keepsSuffix: boolean })
   /** Purge dropped the entries up to this one. */
-  | { readonly kind: 'logStart'; readonly replicaId: ReplicaId; readonly index: number; readonly term: number }
+  | {
+      readonly kind: 'logStart';
+      readonly replicaId: ReplicaId;
+      readonly index: number;
+      readonly term: number;
+    }
 ) & { readonly copied?: true };
 
 export type SmallRecord = Exclude<StoredRecord, { kind: 'entries' }>;
@@ -66,7 +71,11 @@ export interface FrameSpan {
 /** All records of a batch in one piece of memory, ready for one write into one segment. */
 export class BatchEncoder {
   private readonly out: ByteWriter;
-  private readonly frames: { readonly span: FrameSpan; readonly replicaId: ReplicaId; readonly code: number }[] = [];
+  private readonly frames: {
+    readonly span: FrameSpan;
+    readonly replicaId: ReplicaId;
+    readonly code: number;
+  }[] = [];
 
   constructor(bytesHint = 256) {
     this.out = new ByteWriter(bytesHint);
@@ -90,7 +99,8 @@ export class BatchEncoder {
   finish(segment: number): Buffer {
     const bytes = this.out.finish();
     const seed = segmentSeed(segment);
-    for (const { span, replicaId, code } of this.frames) sealFrame(bytes, span.start, span.end, replicaId, code, seed);
+    for (const { span, replicaId, code } of this.frames)
+      sealFrame(bytes, span.start, span.end, replicaId, code, seed);
     return bytes;
   }
 }
@@ -123,7 +133,10 @@ function writePayload(out: ByteWriter, record: StoredRecord): void {
       out.raw(record.birth);
       return;
     case 'snapshot':
-      out.varint(record.index).varint(record.term).u8(record.keepsSuffix ? 1 : 0);
+      out
+        .varint(record.index)
+        .varint(record.term)
+        .u8(record.keepsSuffix ? 1 : 0);
       out.raw(record.mark);
       return;
     case 'tombstone':
@@ -205,7 +218,12 @@ export function decodeSmall(frame: GoodFrame): SmallRecord {
   return frame.copied ? { ...record, copied: true } : record;
 }
 
-function readPayload(kind: StoredKind, replicaId: ReplicaId, payload: Buffer, input: ByteReader): SmallRecord {
+function readPayload(
+  kind: StoredKind,
+  replicaId: ReplicaId,
+  payload: Buffer,
+  input: ByteReader,
+): SmallRecord {
   switch (kind) {
     case 'hardState':
       return { kind, replicaId, term: input.varint(), votedFor: input.varint(), commit: input.varint() };

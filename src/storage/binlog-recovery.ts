@@ -63,9 +63,15 @@ export async function openBinlog(
   for (const log of index.sorted()) applied.set(log.replicaId, judge(log, appliedIndexOf));
   const entries = await unappliedEntries(files, index, applied);
   const replicas = new Map<ReplicaId, RecoveredReplica>();
-  for (const log of index.sorted()) replicas.set(log.replicaId, recovered(log, entries.get(log.replicaId) ?? []));
+  for (const log of index.sorted())
+    replicas.set(log.replicaId, recovered(log, entries.get(log.replicaId) ?? []));
   const damage = replay.damage.map((place) => sentenceOf(place));
-  return { binlog: new SegmentedBinlog(files, options, index, file), replicas, damage, tornBytes: replay.tornBytes };
+  return {
+    binlog: new SegmentedBinlog(files, options, index, file),
+    replicas,
+    damage,
+    tornBytes: replay.tornBytes,
+  };
 }
 
 async function segmentsIn(files: Files): Promise<number[]> {
@@ -181,7 +187,8 @@ function judge(log: ReplicaLog, appliedIndexOf: (replica: ReplicaIdentity) => nu
   if (hole !== undefined) log.damaged ??= `entry ${hole} is missing`;
   const { replicaId, compactedIndex, lastIndex } = log;
   const applied = appliedIndexOf({ replicaId, birth: log.birth.value, snapshot: log.snapshot?.value });
-  if (applied < compactedIndex) log.damaged ??= `the log starts after ${compactedIndex}, the state ends at ${applied}`;
+  if (applied < compactedIndex)
+    log.damaged ??= `the log starts after ${compactedIndex}, the state ends at ${applied}`;
   if (applied > lastIndex) log.damaged ??= `the state holds entry ${applied}, the log ends at ${lastIndex}`;
   return applied;
 }
@@ -216,7 +223,13 @@ function wants(log: ReplicaLog, segment: number, applied: ReadonlyMap<ReplicaId,
   return log.regions.some((region) => region.segment === segment && region.last > from);
 }
 
-function keepLive(frame: GoodFrame, segment: number, log: ReplicaLog, applied: number, into: BinlogEntry[]): void {
+function keepLive(
+  frame: GoodFrame,
+  segment: number,
+  log: ReplicaLog,
+  applied: number,
+  into: BinlogEntry[],
+): void {
   const isLive = ({ index, term }: BinlogEntry): boolean => {
     const region = index > applied ? log.regionOf(index) : undefined;
     if (region === undefined || region.segment !== segment || region.term !== term) return false;
@@ -249,6 +262,7 @@ function recovered(log: ReplicaLog, entries: readonly BinlogEntry[]): RecoveredR
 }
 
 function sentenceOf(place: Damage): string {
-  const whose = place.replicaId === undefined ? 'frames of any replica' : `a frame of replica ${place.replicaId}`;
+  const whose =
+    place.replicaId === undefined ? 'frames of any replica' : `a frame of replica ${place.replicaId}`;
   return `${segmentPath(place.segment)} at ${place.offset}: ${whose} may be missing`;
 }

@@ -55,7 +55,8 @@ export function decodeSegmentHeader(bytes: Buffer, segment: number): SegmentHead
   if (crc !== bytes.readUInt32BE(SEGMENT_HEADER_BYTES - 4)) return undefined;
   const input = new ByteReader(bytes, MAGIC.length);
   const version = input.u32();
-  if (version !== VERSION) throw new FormatError(`${segmentPath(segment)}: version ${version}, not ${VERSION}`);
+  if (version !== VERSION)
+    throw new FormatError(`${segmentPath(segment)}: version ${version}, not ${VERSION}`);
   if (input.u32() !== segment) return undefined;
   return { segment, previousEndBytes: input.u64(), lastReplicaId: input.u32() };
 }

@@ -61,7 +61,9 @@ export class SegmentedBinlog implements Binlog {
   ) {
     this.gauge = new DiskGauge(files, options.freeBytesMin);
     this.reader = new BinlogReader(files, index, (place) => this.written(place));
-    this.purger = new BinlogPurge(files, options, index, this.reader, (records, bytes) => this.enqueue(records, bytes, false));
+    this.purger = new BinlogPurge(files, options, index, this.reader, (records, bytes) =>
+      this.enqueue(records, bytes, false),
+    );
     this.durableSegment = this.current?.segment ?? 0;
     this.durableBytes = file?.lengthBytes ?? 0;
     void this.gauge.sample();
@@ -82,7 +84,8 @@ export class SegmentedBinlog implements Binlog {
   append(records: readonly BinlogRecord[], options: { readonly lazy?: boolean } = {}): Promise<void> {
     let bytes = 0;
     for (const record of records) {
-      bytes += FRAME_HEADER_BYTES + (record.kind === 'entries' ? entriesBytes(record.entries) : SMALL_RECORD_BYTES);
+      bytes +=
+        FRAME_HEADER_BYTES + (record.kind === 'entries' ? entriesBytes(record.entries) : SMALL_RECORD_BYTES);
       if (record.kind === 'birth') this.noteBirth(record.replicaId);
     }
     return this.enqueue(() => records, bytes, options.lazy === true);

@@ -161,5 +161,7 @@ function textOf(key: Buffer): TextKey {
 /** The caller may use its buffers again once the write was asked for. */
 function copyOf(write: EngineWrite): EngineWrite {
   const key = Buffer.from(write.key);
-  return write.kind === 'put' ? { kind: 'put', key, value: Buffer.from(write.value) } : { kind: 'delete', key };
+  return write.kind === 'put'
+    ? { kind: 'put', key, value: Buffer.from(write.value) }
+    : { kind: 'delete', key };
 }

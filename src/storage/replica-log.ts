@@ -22,9 +22,16 @@ export interface Place {
   readonly endOffset: number;
 }
 
-export interface Region extends Place, TermRun {
+/** The last region grows in place as frames join it: whoever waits with one in hand takes a copy. */
+export interface Region {
+  readonly segment: number;
+  readonly offset: number;
+  endOffset: number;
+  readonly first: number;
+  last: number;
+  readonly term: number;
   /** Bytes of this replica's frames in the stretch. */
-  readonly ownBytes: number;
+  ownBytes: number;
   /** Nothing may be joined to it: it was cut, or copied here. */
   readonly sealed: boolean;
 }
@@ -160,9 +167,9 @@ export class ReplicaLog {
     const tail = this.sorted[this.sorted.length - 1];
     invariant(tail === undefined || tail.last < run.first, 'entries out of order', { ...run });
     if (tail !== undefined && joins(tail, run, place)) {
-      const ownBytes = tail.ownBytes + place.endOffset - place.offset;
-      const joined = { ...tail, last: run.last, endOffset: place.endOffset, ownBytes };
-      this.sorted[this.sorted.length - 1] = joined;
+      tail.last = run.last;
+      tail.ownBytes += place.endOffset - place.offset;
+      tail.endOffset = place.endOffset;
       return;
     }
     this.sorted.push(regionFor(run, place, false));

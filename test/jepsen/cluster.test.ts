@@ -10,7 +10,7 @@ import { readHistory } from '../../jepsen-style/history.js';
 import { Nemesis } from '../../jepsen-style/nemesis.js';
 import { isAlive, waitUntil } from '../../jepsen-style/processes.js';
 import { Recorder } from '../../jepsen-style/recorder.js';
-import { ping } from '../../jepsen-style/topology.js';
+import { serves } from '../../jepsen-style/topology.js';
 
 const STAND_IN = fileURLToPath(new URL('./stand-in.js', import.meta.url));
 
@@ -70,7 +70,7 @@ test('a paused process is silent and comes back as it was', async (t) => {
   await cluster.untilReady();
   const pid = pidOf('node-3');
   cluster.pause('node-3');
-  assert.equal(await ping(cluster.nodes[2]!), false);
+  assert.equal(await serves(cluster.nodes[2]!), false);
   cluster.resume('node-3');
   assert.deepEqual(await cluster.silentNodes(), []);
   assert.equal(pidOf('node-3'), pid);

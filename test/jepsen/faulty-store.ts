@@ -69,8 +69,6 @@ export class FaultyStore {
         this.put(key, `${next}`);
         return `:${next}\r\n`;
       }
-      case 'PING':
-        return '+PONG\r\n';
       default:
         return '-ERR unknown command\r\n';
     }

@@ -3,7 +3,7 @@
  *
  * The "placement manager" holds all the data in memory and the nodes only pass bytes on, so that killing nodes
  * loses nothing but the operations under way. It lets the harness' own handling of processes be tested in
- * seconds, apart from the cluster that it is for. Its line in /proc has `talus-stand-in` through --title.
+ * seconds, apart from the cluster that it is for.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -44,7 +44,7 @@ function launch(role: 'pm' | 'node', config: Config): ChildProcess {
   const file = join(config.folder, `${role}.yaml`);
   writeFileSync(file, JSON.stringify(config));
   const program = fileURLToPath(import.meta.url);
-  const child = spawn(process.execPath, [program, role, '--config', file, '--title', 'talus-stand-in'], {
+  const child = spawn(process.execPath, [program, role, '--config', file], {
     stdio: 'inherit',
   });
   writeFileSync(join(config.folder, 'pid'), `${child.pid}\n`);
@@ -52,7 +52,7 @@ function launch(role: 'pm' | 'node', config: Config): ChildProcess {
 }
 
 function serve(role: string, args: string[]): void {
-  const { values } = parseArgs({ args, options: { config: TEXT, title: TEXT } });
+  const { values } = parseArgs({ args, options: { config: TEXT } });
   const { folder, port, pmPort } = JSON.parse(readFileSync(values.config!, 'utf8')) as Config;
   writeFileSync(join(folder, 'pid'), `${process.pid}\n`);
   if (role === 'pm') {

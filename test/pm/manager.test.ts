@@ -124,6 +124,7 @@ test('a crash at any moment of creating a table leaves it whole or absent, and n
     const toldUsers = told.find((table) => table.name === 'users');
     await world.clock.pass(4000);
     const next = await world.pm('pm-2:9300');
+    await threeNodes(world, next);
     await world.clock.settle(next.manager.createTable(WISH).catch(() => undefined));
     const { tables } = next.manager.state();
     const users = tables.find((table) => table.name === 'users')!;
@@ -296,6 +297,10 @@ test('transfer: the order goes to the leader, and the call ends when the reports
   for (const node of nodes) pm.manager.report(node.reportOf(() => 2, 2));
   assert.deepEqual(await world.clock.settle(transfer), { fromNodeId: 1 });
   const late = pm.manager.transferLeader('default', 0, 3);
+  for (let second = 0; second < 5; second++) {
+    for (const node of nodes) pm.manager.report(node.reportOf(() => 2, 2));
+    await world.clock.pass(999);
+  }
   await assert.rejects(world.clock.settle(late), refusal('DEADLINE_EXCEEDED', /node 2 leads/));
   await assert.rejects(pm.manager.transferLeader('default', 16, 2), refusal('INVALID_ARGUMENT', /0 to 15/));
 });

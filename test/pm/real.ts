@@ -17,11 +17,13 @@ export async function temporaryFolder(context: TestContext): Promise<string> {
   return folder;
 }
 
+type Truthy<T> = Exclude<T, false | undefined | null>;
+
 /** Polls until `condition` answers something true; the limit is only there to end a broken run. */
-export async function eventually<T>(what: string, condition: () => T | Promise<T>): Promise<NonNullable<T>> {
+export async function eventually<T>(what: string, condition: () => T | Promise<T>): Promise<Truthy<T>> {
   for (let round = 0; round < 1500; round++) {
     const value = await condition();
-    if (value) return value;
+    if (value) return value as Truthy<T>;
     await sleep(20);
   }
   throw new Error(`never came true: ${what}`);

@@ -197,6 +197,20 @@ test('after close nothing is sent, nothing is heard, and onDown has told of it',
   assert.deepEqual(one.events, ['up 2', 'down 2']);
 });
 
+test('a node that closes within a handler hears nothing more of the same gRPC message', limit, async (t) => {
+  const [one, two, three] = [await startNode(1), await startNode(2), await startNode(3)];
+  t.after(() => Promise.all([one.close(), two.close(), three.close()]));
+  await joinAll(one, two, three);
+  // Node 2 hears it on the stream that it dialled, node 3 on one that was dialled to it.
+  for (const node of [two, three]) node.onMessage = () => void node.transport.close();
+  for (let count = 0; count < 10; count++) {
+    one.transport.send(2, 'ack', Buffer.from(String(count)));
+    one.transport.send(3, 'sync', Buffer.from(String(count)));
+  }
+  await eventually(() => downs(one) === 2);
+  assert.deepEqual([textsOf(two, 'ack'), textsOf(three, 'sync')], [['0'], ['0']]);
+});
+
 test('a half-open connection is found by keepalive and dialled anew', limit, async (t) => {
   const limits = { keepaliveMs: 50, keepaliveTimeoutMs: 100 };
   const [one, two] = [await startNode(1, { limits }), await startNode(2, { limits })];

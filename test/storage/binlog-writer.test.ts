@@ -1,0 +1,286 @@
+/** What a caller of append and read sees: group commit, order, laziness, failures that are final. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { InvariantError } from '../../src/assert.js';
+import { SimFiles } from '../sim/sim-files.js';
+import { append, birth, entry, hardState, open, run } from './log-model.js';
+
+/** A disk that does one effect when told to. */
+function steppedDisk(): {
+  files: SimFiles;
+  effects: { label: string; run: () => void }[];
+  step: () => Promise<string>;
+} {
+  const effects: { label: string; run: () => void }[] = [];
+  const files = new SimFiles((label, run) => {
+    if (label === 'freeBytes') queueMicrotask(run);
+    else effects.push({ label, run });
+  });
+  const step = async (): Promise<string> => {
+    await settle();
+    const effect = effects.shift();
+    effect?.run();
+    await settle();
+    return effect?.label ?? 'nothing';
+  };
+  return { files, effects, step };
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function steppedLog(): Promise<{
+  files: SimFiles;
+  effects: { label: string; run: () => void }[];
+  step: () => Promise<string>;
+  binlog: Awaited<ReturnType<typeof open>>['binlog'];
+}> {
+  const disk = steppedDisk();
+  const opening = open(disk.files);
+  for (let label = await disk.step(); label !== 'nothing'; label = await disk.step());
+  const { binlog } = await opening;
+  const born = binlog.append([1, 2, 3].map((id) => birth(id)));
+  for (let label = await disk.step(); label !== 'nothing'; label = await disk.step());
+  await born;
+  return { ...disk, binlog };
+}
+
+test('a new log creates its segment, its header and its name before the first batch goes there', async () => {
+  const { files, step } = steppedDisk();
+  const opening = open(files);
+  for (let label = await step(); label !== 'nothing'; label = await step());
+  const { binlog } = await opening;
+  let durable = false;
+  void binlog.append([birth(1)]).then(() => {
+    durable = true;
+  });
+  const seen: string[] = [];
+  while (!durable) seen.push(await step());
+  const path = 'binlog/00000001.seg';
+  assert.deepEqual(seen, [
+    `create ${path}`,
+    `append ${path}`,
+    `sync ${path}`,
+    'syncFolder binlog',
+    `append ${path}`,
+    `sync ${path}`,
+  ]);
+});
+
+test('what many replicas append together is one write and one sync, and nothing is durable before the sync', async () => {
+  const { binlog, step } = await steppedLog();
+  const durable: number[] = [];
+  for (const id of [1, 2, 3]) void binlog.append([append(id, run(1, 2, 1))]).then(() => durable.push(id));
+  assert.match(await step(), /^append/);
+  assert.deepEqual(durable, []);
+  assert.match(await step(), /^sync/);
+  assert.deepEqual(durable, [1, 2, 3]);
+  assert.equal(await step(), 'nothing');
+});
+
+test('what is appended while a batch is in flight goes as the next one, in order', async () => {
+  const { binlog, step, effects } = await steppedLog();
+  const durable: string[] = [];
+  const note = (name: string) => () => void durable.push(name);
+  void binlog.append([append(1, [entry(1, 1)])]).then(note('a'));
+  assert.match(await step(), /^append/);
+  void binlog.append([append(1, [entry(2, 1)])]).then(note('b'));
+  void binlog.append([append(2, [entry(1, 1)])]).then(note('c'));
+  await settle();
+  assert.equal(effects.length, 1, 'one sync in flight and nothing else');
+  await step();
+  assert.deepEqual(durable, ['a']);
+  await step();
+  await step();
+  assert.deepEqual(durable, ['a', 'b', 'c']);
+});
+
+test('lazy records cost no sync of their own, and go before what is appended after them', async () => {
+  const { binlog, step } = await steppedLog();
+  let lazy = false;
+  void binlog.append([hardState(1, 1, 0, 1)], { lazy: true }).then(() => {
+    lazy = true;
+  });
+  assert.equal(await step(), 'nothing');
+  void binlog.append([hardState(2, 5, 7)]);
+  assert.match(await step(), /^append/);
+  assert.match(await step(), /^sync/);
+  assert.equal(lazy, true);
+});
+
+test('lazy records are bounded: enough of them go by themselves, and close takes the rest', async () => {
+  const files = new SimFiles();
+  const { binlog } = await open(files);
+  await binlog.append([birth(1)]);
+  const first = binlog.append([hardState(1, 1)], { lazy: true });
+  for (let commit = 0; commit < 3000; commit++) {
+    void binlog.append([hardState(1, 1, 0, commit)], { lazy: true });
+  }
+  await first;
+  const last = binlog.append([hardState(1, 2, 9)], { lazy: true });
+  await binlog.close();
+  await last;
+  await assert.rejects(binlog.append([hardState(1, 3)]), /closed/);
+  const { replicas } = await open(files.incarnation());
+  assert.deepEqual(replicas.get(1)?.hardState, { term: 2, votedFor: 9, commit: 0 });
+});
+
+test('a failed sync is final: the batch, what waits, and what comes later are all rejected', async () => {
+  const { binlog, step, files } = await steppedLog();
+  const outcomes = [append(1, [entry(1, 1)]), append(2, [entry(1, 1)])].map((record) =>
+    binlog.append([record]),
+  );
+  await step();
+  outcomes.push(binlog.append([append(3, [entry(1, 1)])]));
+  const lazy = binlog.append([hardState(3, 1)], { lazy: true });
+  files.fault = (label) => (label.startsWith('sync') ? new Error('EIO') : undefined);
+  const settled = Promise.allSettled([...outcomes, lazy]);
+  await step();
+  files.fault = () => undefined;
+  for (const outcome of await settled) assert.equal(outcome.status, 'rejected');
+  await assert.rejects(binlog.append([append(1, [entry(1, 1)])]), /EIO/);
+  assert.equal(await step(), 'nothing', 'the disk is left alone');
+});
+
+test('entries read back across batches, replicas, terms and segments, from memory of places only', async () => {
+  const { binlog } = await open(new SimFiles(), undefined, { binlogBytesMax: 1e9 });
+  await binlog.append([birth(1), birth(2)]);
+  const kept: Record<number, ReturnType<typeof run>> = { 1: [], 2: [] };
+  for (let index = 1; index <= 400; index += 4) {
+    for (const id of [1, 2]) {
+      const entries = run(index, index + 3, 1 + Math.floor(index / 50) * id, 'x'.repeat(index % 90));
+      kept[id]!.push(...entries);
+      await binlog.append([append(id, entries)]);
+    }
+  }
+  for (const id of [1, 2]) {
+    for (const from of [1, 2, 50, 399, 400]) {
+      assert.deepEqual(await binlog.read(id, from, 1e9), kept[id]!.slice(from - 1));
+    }
+    assert.deepEqual(await binlog.read(id, 1, 0), kept[id]!.slice(0, 1), 'at least one');
+    const some = await binlog.read(id, 200, 300);
+    assert.ok(some.length > 1 && some.length < 30);
+    assert.deepEqual(await binlog.read(id, 401, 100), []);
+  }
+  assert.deepEqual(await binlog.read(9, 1, 100), []);
+});
+
+test('a read waits for entries whose batch is still in flight', async () => {
+  const { binlog, step } = await steppedLog();
+  void binlog.append([append(1, run(1, 3, 1))]);
+  await settle();
+  const reading = binlog.read(1, 1, 1e6);
+  for (let label = await step(); label !== 'nothing'; label = await step());
+  assert.deepEqual(await reading, run(1, 3, 1));
+});
+
+test('entries that start at or before the last one replace the suffix, for readers and after a restart', async () => {
+  const files = new SimFiles();
+  const { binlog } = await open(files);
+  await binlog.append([birth(1), append(1, run(1, 10, 1))]);
+  await binlog.append([append(1, run(5, 6, 2)), append(1, run(7, 7, 3))]);
+  const expected = [...run(1, 4, 1), ...run(5, 6, 2), ...run(7, 7, 3)];
+  assert.deepEqual(await binlog.read(1, 1, 1e6), expected);
+  files.kill();
+  const { replicas } = await open(files.incarnation());
+  const found = replicas.get(1)!;
+  assert.deepEqual(found.entries, expected);
+  assert.deepEqual(found.terms, [
+    { from: 1, term: 1 },
+    { from: 5, term: 2 },
+    { from: 7, term: 3 },
+  ]);
+  assert.equal(found.lastIndex, 7);
+});
+
+test('a snapshot mark ends another history, and keeps what followed it in the same one', async () => {
+  const files = new SimFiles();
+  const { binlog } = await open(files);
+  const snapshot = (replicaId: number, index: number, term: number) =>
+    ({ kind: 'snapshot', replicaId, index, term, mark: Buffer.from(`at ${index}`) }) as const;
+  await binlog.append([birth(1), birth(2), append(1, run(1, 10, 1)), append(2, run(1, 10, 1))]);
+  await binlog.append([snapshot(1, 7, 2), append(1, run(8, 9, 2)), snapshot(2, 7, 1)]);
+  assert.deepEqual(await binlog.read(1, 8, 1e6), run(8, 9, 2));
+  assert.deepEqual(await binlog.read(1, 7, 1e6), []);
+  files.kill();
+  const { replicas } = await open(files.incarnation(), () => 7);
+  assert.deepEqual(replicas.get(1)!.entries, run(8, 9, 2));
+  assert.deepEqual(replicas.get(1)!.snapshot, { index: 7, term: 2, mark: Buffer.from('at 7') });
+  assert.equal(replicas.get(1)!.compactedTerm, 2);
+  assert.deepEqual(replicas.get(2)!.entries, run(8, 10, 1));
+});
+
+test('recovery hands out the entries that the engine lacks, and the terms of all', async () => {
+  const files = new SimFiles();
+  const { binlog } = await open(files);
+  await binlog.append([birth(1), hardState(1, 3, 5, 8)]);
+  for (let i = 1; i <= 10; i++) await binlog.append([append(1, run(i, i, 1 + Math.floor(i / 6)))]);
+  await binlog.close();
+  const asked: unknown[] = [];
+  const { replicas } = await open(files.incarnation(), (replica) => {
+    asked.push(replica);
+    return 7;
+  });
+  assert.deepEqual(asked, [{ replicaId: 1, birth: Buffer.from('birth of 1'), snapshot: undefined }]);
+  const found = replicas.get(1)!;
+  assert.deepEqual(
+    found.entries.map(({ index }) => index),
+    [8, 9, 10],
+  );
+  assert.deepEqual(found.terms, [
+    { from: 1, term: 1 },
+    { from: 6, term: 2 },
+  ]);
+  assert.deepEqual(found.hardState, { term: 3, votedFor: 5, commit: 8 });
+});
+
+test('broken promises stop the log: no vote is taken back, no hole is made, no id is used twice', async () => {
+  const broken = [
+    hardState(1, 4),
+    hardState(1, 5, 8),
+    hardState(1, 5, 0),
+    append(1, run(12, 12, 1)),
+    append(1, run(3, 3, 1)),
+    append(1, []),
+    append(9, run(1, 1, 1)),
+    { kind: 'snapshot', replicaId: 1, index: 2, term: 1, mark: Buffer.alloc(0) } as const,
+    { kind: 'tombstone', replicaId: 2, tombstone: Buffer.alloc(0) } as const,
+    hardState(2, 1),
+  ];
+  for (const record of broken) {
+    const { binlog } = await open(new SimFiles());
+    await binlog.append([birth(1), birth(2), append(1, run(1, 10, 1)), hardState(1, 5, 7)]);
+    await binlog.append([{ kind: 'snapshot', replicaId: 1, index: 3, term: 1, mark: Buffer.alloc(0) }]);
+    await binlog.append([{ kind: 'tombstone', replicaId: 2, tombstone: Buffer.alloc(0) }]);
+    await assert.rejects(binlog.append([record]), InvariantError, JSON.stringify(record));
+    assert.throws(() => binlog.append([birth(2)]), InvariantError);
+  }
+});
+
+test('replica ids rise at once, also before their births are durable', async () => {
+  const files = new SimFiles();
+  const { binlog } = await open(files);
+  assert.equal(binlog.lastReplicaId, 0);
+  const pending = binlog.append([birth(1)]);
+  assert.equal(binlog.lastReplicaId, 1);
+  await Promise.all([pending, binlog.append([birth(5)])]);
+  await binlog.close();
+  const again = await open(files.incarnation());
+  assert.equal(again.binlog.lastReplicaId, 5);
+});
+
+test('a nearly full disk shows before it is full, and goes away by itself', async () => {
+  const files = new SimFiles();
+  files.capacityBytes = 1_000_000;
+  const { binlog } = await open(files, undefined, { freeBytesMin: 500_000 });
+  await binlog.purge();
+  assert.equal(binlog.freeBytesLow, false);
+  files.capacityBytes = 400_000;
+  await binlog.purge();
+  assert.equal(binlog.freeBytesLow, true);
+  files.capacityBytes = 520_000;
+  await binlog.purge();
+  assert.equal(binlog.freeBytesLow, true, 'not back at the very mark');
+  files.capacityBytes = 700_000;
+  await binlog.purge();
+  assert.equal(binlog.freeBytesLow, false);
+});
