@@ -148,10 +148,22 @@ export class Raft implements RaftCore {
     if (nothing && outbox.isEmpty) return undefined;
     this.sequence++;
     const entries = log.takeUnsaved(this.sequence);
-    const sent = outbox.take();
-    const { messagesAfterSave } = sent;
-    const saves = this.saves.take(this.sequence, { entries: entries.length > 0, messagesAfterSave });
-    return { ...saves, entries, committed: log.takeCommitted(), status, ...sent };
+    const { messages, messagesAfterSave, reads, loads, snapshotsWanted } = outbox.take();
+    const brings = { entries: entries.length > 0, messagesAfterSave };
+    const { hardState, mustSync } = this.saves.take(this.sequence, brings);
+    const committed = log.takeCommitted();
+    return {
+      hardState,
+      mustSync,
+      entries,
+      messages,
+      messagesAfterSave,
+      committed,
+      reads,
+      loads,
+      snapshotsWanted,
+      status,
+    };
   }
 
   saved(lastIndex: Index, lastTerm: Term): void {
