@@ -55,6 +55,7 @@ export class EntryRun<R> {
   /** Names all keys of the entry at once, so that cold ones cost one load and not one each. */
   private needKeys(): void {
     this.phase = 'due';
+    if (this.state.holdsAll) return;
     const needs: PageNeed[] = [];
     for (const group of this.entry.groups) {
       for (const argv of group.commands) {

@@ -52,6 +52,11 @@ export class SlotState {
     return this.dirty.bytes + (this.frozen?.cells.bytes ?? 0);
   }
 
+  /** Every key that exists has a cell: nothing needs to be loaded. */
+  get holdsAll(): boolean {
+    return this.complete;
+  }
+
   get hasUnwritten(): boolean {
     return this.dirty.size > 0 || this.abandoned.length > 0;
   }

@@ -26,6 +26,12 @@ const OPEN_FILES_MAX = 512;
 /** Bytes that one iterator step reads ahead. */
 const ITERATOR_BYTES = 64 * 1024;
 
+/**
+ * Operations handed over before the event loop gets its turn. Handed over one by one (a chained batch) 50,000 of them take 20-30 ms
+ * here; as one array, which abstract-level checks and copies, 350-390 ms.
+ */
+const SLICE_OPERATIONS = 2000;
+
 type Database = ClassicLevel<Buffer, Buffer>;
 
 /** Makes the folder, and the database in it, where there is none. */
@@ -56,14 +62,16 @@ class LevelEngine implements Engine {
   }
 
   async write(batch: readonly EngineWrite[], options: { readonly sync: boolean }): Promise<void> {
-    const operations = batch.map((write) =>
-      write.kind === 'put'
-        ? { type: 'put' as const, key: write.key, value: write.value }
-        : { type: 'del' as const, key: write.key },
-    );
+    const native = this.database.batch();
+    let count = 0;
+    for (const write of batch) {
+      if (write.kind === 'put') native.put(write.key, write.value);
+      else native.del(write.key);
+      if (++count % SLICE_OPERATIONS === 0) await yieldTurn();
+    }
     // LevelDB doesn't hear of a batch without operations; a synced one must still make what came before durable.
-    if (operations.length === 0 && options.sync) operations.push({ type: 'del', key: NO_KEY });
-    await this.database.batch(operations, { sync: options.sync });
+    if (count === 0 && options.sync) native.del(NO_KEY);
+    await native.write({ sync: options.sync });
   }
 
   iterate(range: EngineRange): EngineIterator {
@@ -85,6 +93,10 @@ class LevelEngine implements Engine {
 
 /** Deleted, never put: a write that leaves nothing behind. */
 const NO_KEY = Buffer.from([0]);
+
+function yieldTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 async function settle(database: Database, path: string): Promise<void> {
   await database.batch([{ type: 'del', key: NO_KEY }], { sync: true });
