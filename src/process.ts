@@ -27,8 +27,8 @@ export interface ProcessFolderOptions {
 export async function openProcessFolder(options: ProcessFolderOptions): Promise<ProcessFolder> {
   const { dataDir } = options;
   await checkWritable(dataDir);
+  refuseLiveOwner(dataDir);
   const pidFile = join(dataDir, 'pid');
-  refuseLiveOwner(dataDir, pidFile);
   const target = options.logTo === 'file' ? join(dataDir, 'log') : 2;
   const logger = pino(
     { level: options.logLevel, base: { process: options.process } },
@@ -85,10 +85,11 @@ async function checkWritable(folder: string): Promise<void> {
   }
 }
 
-function refuseLiveOwner(folder: string, pidFile: string): void {
+/** Throws when a live Talus process holds the folder. */
+export function refuseLiveOwner(folder: string): void {
   let pid: number;
   try {
-    pid = Number(readFileSync(pidFile, 'utf8'));
+    pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
     process.kill(pid, 0);
     // Pids are used again: only a process that looks like ours holds the folder.
     if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('talus')) return;

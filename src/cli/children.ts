@@ -19,7 +19,7 @@ export class ChildProcesses {
   private report: ((name: string, how: string) => void) | undefined;
   private stopping = false;
 
-  constructor() {
+  constructor(private readonly environment: NodeJS.ProcessEnv) {
     this.failure = new Promise((resolve) => {
       this.fail = resolve;
     });
@@ -29,7 +29,7 @@ export class ChildProcesses {
     const child = spawn(process.execPath, [join(packageRoot(), 'bin', 'talus.js'), ...args], {
       detached: true,
       stdio: ['pipe', 'ignore', 'pipe'],
-      env: { ...process.env, TALUS_STOP_WITH_STDIN: '1' },
+      env: { ...this.environment, TALUS_STOP_WITH_STDIN: '1' },
     });
     this.children.set(name, child);
     let said = '';

@@ -45,5 +45,6 @@ function finish(error: unknown): void {
   }
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`talus: ${message.replace(/^error: /, '').replaceAll('\n', ' ')}\n`);
-  process.exitCode = 1;
+  // A start that failed half-way may hold sockets and timers, which must not keep it alive.
+  process.exit(1);
 }

@@ -10,11 +10,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { stringify } from 'yaml';
+import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { addConfigOptions, loadConfig } from '../config.js';
+import { addConfigOptions, environmentName, loadConfig } from '../config.js';
 import { silentLog } from '../env.js';
-import { stopSignal } from '../process.js';
+import { refuseLiveOwner, stopSignal } from '../process.js';
 import { AdminClient } from '../rpc/admin-client.js';
 import type { AdminCluster } from '../rpc/admin-wire.js';
 import { loadSecurity } from '../rpc/credentials.js';
@@ -27,9 +27,7 @@ const startSchema = z.object({
   nodes: z.int().min(1).max(64).default(3).describe('node processes'),
   slots: z.int().min(1).max(16384).default(16).describe('slots of table default, when it is made'),
   replicas: z
-    .int()
-    .min(1)
-    .max(7)
+    .literal([1, 3, 5, 7])
     .optional()
     .describe('replicas of table default (default 3, or the nodes if fewer)'),
   port: port.default(9221).describe('RESP port of node 1; the others follow, cluster ports are 100 higher'),
@@ -61,12 +59,13 @@ async function run(config: StartConfig): Promise<void> {
   const stopped = stopSignal();
   const folder = resolve(config.dataDir);
   const token = await prepare(folder, config);
-  const children = new ChildProcesses();
+  const children = new ChildProcesses(childEnvironment());
+  let over = false;
   try {
     children.start('pm-1', ['pm', '--config', join(folder, 'pm-1', 'pm.yaml')]);
     for (const name of nodeNames(config))
       children.start(name, ['node', '--config', join(folder, name, 'node.yaml')]);
-    const ready = waitUntilReady(config, token);
+    const ready = waitUntilReady(config, token, () => over);
     const first = await Promise.race([ready, children.failure, stopped]);
     if (first instanceof Error) throw first;
     if (first !== undefined) announce(config, first);
@@ -77,8 +76,15 @@ async function run(config: StartConfig): Promise<void> {
     });
     await stopped;
   } finally {
+    over = true;
     await children.stop();
   }
+}
+
+/** Settings of the launcher are not settings of each process: TALUS_PORT would put them all on one port. */
+function childEnvironment(): NodeJS.ProcessEnv {
+  const own = new Set(Object.keys(startSchema.shape).map(environmentName));
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.has(name)));
 }
 
 function nodeNames(config: StartConfig): string[] {
@@ -108,6 +114,8 @@ function checkPorts(config: StartConfig): void {
 /** Folders, the cluster token and the YAML files; answers the token. */
 async function prepare(folder: string, config: StartConfig): Promise<string> {
   const tokenFile = join(folder, 'cluster-token');
+  // Before a file is touched: those of a cluster that runs are in use.
+  for (const name of ['pm-1', ...nodeNames(config)]) refuseLiveOwner(join(folder, name));
   try {
     await mkdir(folder, { recursive: true });
     if (!existsSync(tokenFile))
@@ -131,20 +139,29 @@ async function prepare(folder: string, config: StartConfig): Promise<string> {
       });
     }
   } catch (why) {
-    throw new Error(
-      `data-dir ${folder} cannot be written: ${(why as NodeJS.ErrnoException).code ?? String(why)}`,
-    );
+    const { code } = why as NodeJS.ErrnoException;
+    throw code === undefined ? why : new Error(`data-dir ${folder} cannot be written: ${code}`);
   }
   return (await readFile(tokenFile, 'utf8')).trim();
 }
 
+/** What the launcher decides is set; what somebody added to the file, comments too, stays. */
 async function writeConfig(folder: string, name: string, file: string, settings: object): Promise<void> {
   await mkdir(join(folder, name), { recursive: true });
-  await writeFile(join(folder, name, file), stringify(settings));
+  const path = join(folder, name, file);
+  const document = parseDocument(existsSync(path) ? await readFile(path, 'utf8') : '');
+  // Not YAML, or no keys and values: the process would say so, but of a file that it did not write.
+  if (document.errors.length > 0) throw new Error(`${path}: not YAML: ${document.errors[0]!.message}`);
+  for (const [key, value] of Object.entries(settings)) document.set(key, value);
+  await writeFile(path, String(document));
 }
 
-/** Polls PM until every slot of table default is led; never rejects: a PM that is not there yet is asked again. */
-async function waitUntilReady(config: StartConfig, token: string): Promise<AdminCluster> {
+/** Polls PM until every slot of table default is led, or it is over; a PM that is not there yet is asked again. */
+async function waitUntilReady(
+  config: StartConfig,
+  token: string,
+  isOver: () => boolean,
+): Promise<AdminCluster | undefined> {
   const env = systemEnv(silentLog);
   const security = loadSecurity({ clusterToken: token });
   const client = new AdminClient({
@@ -155,7 +172,7 @@ async function waitUntilReady(config: StartConfig, token: string): Promise<Admin
   });
   const startedAtMs = env.monotonicMs();
   let warned = false;
-  for (;;) {
+  while (!isOver()) {
     const cluster = await client.getCluster().catch(() => undefined);
     const table = cluster?.tables.find(({ name }) => name === 'default');
     const led = table?.slotList.filter(({ leaderNodeId }) => leaderNodeId !== 0).length ?? 0;
@@ -172,6 +189,8 @@ async function waitUntilReady(config: StartConfig, token: string): Promise<Admin
     }
     await new Promise<void>((done) => env.after(READY_POLL_MS, done));
   }
+  client.close();
+  return undefined;
 }
 
 function announce(config: StartConfig, cluster: AdminCluster): void {

@@ -81,6 +81,7 @@ export class Node implements SessionHost {
   /** What stops a client from being served: empty once topology and identity are there. */
   placementUp = false;
   stopping = false;
+  private hasBeenReady = false;
   private closed = false;
 
   private constructor(
@@ -199,11 +200,15 @@ export class Node implements SessionHost {
     if (this.stopping) return ['the node is stopping'];
     if (this.identity === undefined) return ['not registered with a placement manager yet'];
     if (this.topologyView.epoch === 0) return ['no topology yet'];
-    const leaderless = [...this.topologyView.groups()].filter(
-      ({ group }) => this.leaders.of(group.groupId) === undefined,
+    const mine = [...this.topologyView.groups()].filter(({ group }) =>
+      group.birthNodeIds.includes(this.nodeId),
     );
-    const mine = leaderless.filter(({ group }) => group.birthNodeIds.includes(this.nodeId));
-    return mine.length === 0 ? [] : [`${mine.length} slots have no leader that this node knows`];
+    const leaderless = mine.filter(({ group }) => this.leaders.of(group.groupId) === undefined).length;
+    // Later a slot without a leader is the cluster's trouble and no other node's help: were all that know of it to become
+    // unready, a balancer would be left without any. Without one leader at all it is this node that is cut off.
+    this.hasBeenReady ||= leaderless === 0;
+    const isCutOff = mine.length > 0 && leaderless === mine.length;
+    return this.hasBeenReady && !isCutOff ? [] : [`${leaderless} slots have no leader that this node knows`];
   }
 
   /** Hands leaderships over, as far as somebody can take them within `timeoutMs`. */

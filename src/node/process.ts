@@ -9,7 +9,7 @@ import { openProcessFolder, stopSignal } from '../process.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import { RespServer } from '../resp/server.js';
 import { ReplyWriter } from '../resp/writer.js';
-import { isLoopback, loadSecurity, type Security } from '../rpc/credentials.js';
+import { isLoopback, loadSecurity, requireSafeListen, type Security } from '../rpc/credentials.js';
 import { GrpcTransport } from '../rpc/grpc-transport.js';
 import { type OpsHttp, startOpsHttp } from '../rpc/ops-http.js';
 import { type PeerServer, startPeerServer } from '../rpc/peer-service.js';
@@ -22,6 +22,7 @@ import { type NodeConfig, settingsOf } from './config.js';
 import { nodeView, type ProcessFigures } from './info.js';
 import { nodeMetrics } from './metrics.js';
 import { type Identity, Node, type NodeWorld } from './node.js';
+import { requireFreePort } from './port-check.js';
 import type { Port } from './session.js';
 
 /** How long a stopping node tries to hand its leaderships over. */
@@ -95,6 +96,9 @@ class NodeProcess {
     const figures = this.figures();
     const makeView = (node: () => Node): Node['view'] => nodeView(node, config, figures);
     // Ports first: one in use is said before anything is written.
+    requireSafeListen(this.security, config.host, 'the peer port');
+    await requireFreePort('the peer port', config.host, this.ports.peer);
+    await requireFreePort('the HTTP port', config.host, this.ports.http);
     const tls = clientTls(config);
     for (const [port, kind] of [
       [this.ports.resp, 'plain'],

@@ -14,6 +14,16 @@ import type { TableInfo } from '../rpc/topology.js';
 import type { CommandGroup } from '../slot/entry.js';
 import { hash14 } from '../slot/hash.js';
 import type { Access } from './access.js';
+import {
+  CROSS_SLOT,
+  DROPPED,
+  NO_PASSWORD_SET,
+  NO_TABLE,
+  NOT_AUTHENTICATED,
+  replyTo,
+  STARTING,
+  WRONG_PASSWORD,
+} from './answers.js';
 import { clusterTableView } from './cluster-view.js';
 import type { Leaders } from './leaders.js';
 import type { RouteOutcome, Router, RouterSession } from './router.js';
@@ -39,34 +49,18 @@ export type Port = 'plain' | 'cluster';
 
 type Answer = (reply: Reply | undefined) => void;
 
-const NOT_AUTHENTICATED = error('NOAUTH Authentication required.');
-const WRONG_PASSWORD = error('WRONGPASS invalid username-password pair or user is disabled.');
-const NO_PASSWORD_SET = error(
-  'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
-);
-const CROSS_SLOT = error("CROSSSLOT Keys in request don't hash to the same slot");
-const NO_TABLE = error('ERR DB index is out of range');
-const STARTING = error('LOADING the node has not learned the cluster topology yet');
-const UNCERTAIN = error('UNCERTAIN the command may or may not have been executed');
 const DEFAULT_TABLE = 'default';
+const DEFAULT_TABLE_ID = 0;
 const SCAN_ENDED = array([bulk('0'), EMPTY_ARRAY]);
 /** Slots that one SCAN call may find empty before it answers with no keys. */
 const EMPTY_SCAN_SLOTS_MAX = 64;
-
-const REFUSALS: Readonly<Record<(RouteOutcome & { kind: 'refused' })['why'], Reply>> = {
-  noLeader: error('CLUSTERDOWN Hash slot not served'),
-  notLeader: error('CLUSTERDOWN Hash slot not served'),
-  busy: error('TRYAGAIN too many requests wait for this slot'),
-  timeout: error('TRYAGAIN the command waited too long and was not executed'),
-  tooLarge: error('ERR the command is larger than proposal-bytes-max'),
-  diskFull: error('ERR the disk is nearly full: writes are refused'),
-};
 
 export class ClientSession implements Session, RequestHandler {
   name = '';
   libName = '';
   libVersion = '';
-  private tableWord = DEFAULT_TABLE;
+  /** By id: a table made again under the name of a dropped one is another table. */
+  private tableId = DEFAULT_TABLE_ID;
   /** Tables that a password opened for this connection. */
   private readonly opened = new Set<number>();
   /** Given by `AUTH <password>`: also tried on the next SELECT. */
@@ -127,7 +121,7 @@ export class ClientSession implements Session, RequestHandler {
 
   private runOnSlots(row: CommandRow, argv: Args, answer: Answer): void {
     const table = this.currentTable();
-    if (table === undefined) return answer(STARTING);
+    if (table === undefined) return answer(this.withoutTable());
     const plan =
       this.port === 'cluster' ? this.clusterPlan(row, argv, table) : planOf(row, argv, table.slots);
     if ('redirect' in plan) return answer(plan.redirect);
@@ -228,7 +222,7 @@ export class ClientSession implements Session, RequestHandler {
   get table(): TableView {
     return clusterTableView(this.host, this.currentTable(), (slot, row, argv) => {
       const table = this.currentTable();
-      if (table === undefined) return Promise.resolve(STARTING);
+      if (table === undefined) return Promise.resolve(this.withoutTable());
       return new Promise((resolve) => {
         this.route(table, slot, row, argv, (outcome) => resolve(replyTo(outcome)));
       });
@@ -237,8 +231,9 @@ export class ClientSession implements Session, RequestHandler {
 
   get authenticated(): boolean {
     const table = this.currentTable();
-    // Without its table (not known yet, or dropped) a connection is trusted only where no table asks for a password.
-    if (table === undefined) return !this.anyPassword();
+    // While the topology is not known a connection is trusted only where no table asks for a password; who has moved to a
+    // table that is dropped by now was let in, and is to hear of it.
+    if (table === undefined) return this.tableId !== DEFAULT_TABLE_ID || !this.anyPassword();
     return table.passwordHash === undefined || this.opened.has(table.tableId);
   }
 
@@ -250,7 +245,7 @@ export class ClientSession implements Session, RequestHandler {
     this.name = '';
     this.opened.clear();
     this.remembered = undefined;
-    this.tableWord = DEFAULT_TABLE;
+    this.tableId = DEFAULT_TABLE_ID;
     this.connection.protocol = 2;
     this.permissionChanged();
   }
@@ -270,7 +265,7 @@ export class ClientSession implements Session, RequestHandler {
       this.opened.add(table.tableId);
     }
     this.remembered = tableWord === undefined ? Buffer.from(password) : undefined;
-    this.tableWord = table.name;
+    this.tableId = table.tableId;
     this.permissionChanged();
     return OK;
   }
@@ -306,7 +301,7 @@ export class ClientSession implements Session, RequestHandler {
       ['qbuf', connection.bufferedBytes],
       ['obl', connection.unsentBytes],
       ['cmd', this.lastCommand],
-      ['user', this.tableWord],
+      ['user', this.currentTable()?.name ?? DEFAULT_TABLE],
       ['lib-name', this.libName],
       ['lib-ver', this.libVersion],
       ['resp', connection.protocol],
@@ -315,7 +310,12 @@ export class ClientSession implements Session, RequestHandler {
   }
 
   private currentTable(): TableInfo | undefined {
-    return this.host.topology().table(this.tableWord);
+    return this.host.topology().tableById(this.tableId);
+  }
+
+  /** What a command is told whose connection has no table. */
+  private withoutTable(): Reply {
+    return this.tableId === DEFAULT_TABLE_ID ? STARTING : DROPPED;
   }
 
   private anyPassword(): boolean {
@@ -323,7 +323,7 @@ export class ClientSession implements Session, RequestHandler {
   }
 
   private moveTo(table: TableInfo): Reply {
-    this.tableWord = table.name;
+    this.tableId = table.tableId;
     this.permissionChanged();
     return OK;
   }
@@ -331,11 +331,6 @@ export class ClientSession implements Session, RequestHandler {
   private permissionChanged(): void {
     this.connection.authenticated = this.authenticated;
   }
-}
-
-function replyTo(outcome: RouteOutcome): Reply {
-  if (outcome.kind === 'done') return outcome.replies[0]!;
-  return outcome.kind === 'unknown' ? UNCERTAIN : REFUSALS[outcome.why];
 }
 
 /** The same SCAN from the beginning of a slot. */

@@ -30,8 +30,10 @@ export async function startPm(config: PmConfig): Promise<Pm> {
 
 /** Runs until SIGTERM or SIGINT; a second signal ends the wait for a graceful stop. */
 export async function runPm(config: PmConfig): Promise<void> {
+  // Before the start: a signal that comes in the middle of it must not leave a pid file.
+  const stopped = stopSignal();
   const pm = await startPm(config);
-  await stopSignal();
+  await stopped;
   await pm.close();
 }
 

@@ -210,7 +210,7 @@ export class Checkpointer {
       to,
     });
     let page = await rows.next(CLEARED_ROWS);
-    for (let step = 0; page.length > 0 && step < CLEARED_STEPS_MAX; step++) {
+    for (let step = 0; page.length > 0 && this.mayClear(step); step++) {
       const batch = page.map(([key]): EngineWrite => ({ kind: 'delete', key }));
       await this.engine.write(batch, { sync: false });
       page = await rows.next(CLEARED_ROWS);
@@ -218,6 +218,10 @@ export class Checkpointer {
     await rows.close();
     this.clearing = page.length === 0 ? undefined : { stateId, from: page[0]![0] };
     return page.length === 0;
+  }
+
+  private mayClear(step: number): boolean {
+    return step === 0 || (step < CLEARED_STEPS_MAX && this.dirtyBytes <= this.settings.dirtyBytesTarget);
   }
 }
 

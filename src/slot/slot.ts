@@ -51,7 +51,7 @@ export interface SlotParts<R> {
   readonly send: (slot: Slot<R>, message: Message) => void;
   readonly statusChanged: (slot: Slot<R>) => void;
   /** An entry was applied; for oracles and metrics. */
-  readonly entryApplied: (slot: Slot<R>, index: number, term: number) => void;
+  readonly entryApplied: (slot: Slot<R>, index: number, term: number, data: Buffer) => void;
   /** Applying must wait: too much is dirty. Asked between entries. */
   readonly applyHeld: () => boolean;
   /** The disk is nearly full: new entries are refused, the rest goes on. */
@@ -383,7 +383,7 @@ export class Slot<R> {
     this.run = undefined;
     this.raft.applied(entry.index);
     this.requests.applied(entry.index, entry.term, replies);
-    this.parts.entryApplied(this, entry.index, entry.term);
+    this.parts.entryApplied(this, entry.index, entry.term, entry.data);
   }
 
   private async load(needs: readonly PageNeed[], ranges: RangeCache): Promise<void> {

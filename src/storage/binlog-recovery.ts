@@ -102,15 +102,17 @@ class Replay {
     this.spread();
   }
 
-  /** The last segment, cut where it ends, ready for the next frame. */
+  /**
+   * The last segment, cut where it ends, ready for the next frame. Synced with its name before anyone hears what is in it: the
+   * process before this one may have been killed between writing and syncing, and then what was read is in memory only.
+   */
   async openLast(): Promise<AppendFile | undefined> {
     const last = this.index.segments[this.index.segments.length - 1];
     if (last === undefined) return undefined;
     const file = await this.files.open(segmentPath(last.segment));
-    if (file.lengthBytes > last.bytes) {
-      await file.truncate(last.bytes);
-      await file.sync();
-    }
+    if (file.lengthBytes > last.bytes) await file.truncate(last.bytes);
+    await file.sync();
+    await this.files.syncFolder(BINLOG_FOLDER);
     return file;
   }
 

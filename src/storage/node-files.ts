@@ -73,7 +73,8 @@ class NodeAppendFile implements AppendFile {
   ) {
     this.length = length;
     this.writtenBytes = length;
-    this.dirty = !durableWrites;
+    // What was there before may have been written by a process that was killed before it synced.
+    this.dirty = !durableWrites || length > 0;
   }
 
   get lengthBytes(): number {

@@ -1,0 +1,164 @@
+/**
+ * One seed, one run: the world comes up, clients work while faults strike, then everything heals and must be found in order.
+ *
+ * The end asks for liveness (every slot led, every read answered, within bounded virtual time), for the clients' verdict
+ * (checks/judge.ts), for equal replicas (checks/dumps.ts), and for all of that once more after a power cut of every machine.
+ */
+import { compareReplicas } from './checks/dumps.js';
+import { judge } from './checks/judge.js';
+import { type ClientSettings, SimClient } from './sim-clients.js';
+import { type Scenario, scenarioOf } from './swarm.js';
+import { Workload, type Command } from './workload.js';
+import { World, type WorldOptions } from './world.js';
+
+export interface RunResult {
+  readonly traceHash: string;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly counters: ReadonlyMap<string, number>;
+  readonly undecided: number;
+}
+
+export class RunFailure extends Error {
+  override readonly name = 'RunFailure';
+  constructor(
+    message: string,
+    /** Where the world stood. */
+    readonly report: string,
+    cause: unknown,
+  ) {
+    super(message, { cause });
+  }
+}
+
+/** Faults strike no longer than this, whatever the clients have left to ask. */
+const FAULTS_US = 10_000_000;
+const HEAL_MS_MAX = 30_000;
+const READ_ATTEMPTS_MAX = 20;
+const FINAL_CLIENT: ClientSettings = { pipeline: 16, thinkUsMax: 2000 };
+
+export function simulate(seed: number, say?: (line: string) => void): Promise<RunResult> {
+  return runWorld({ seed, scenario: scenarioOf(seed), ...(say === undefined ? {} : { say }) }, randomRun);
+}
+
+/** Runs `story` in a world of its own, guarded: whatever goes wrong anywhere comes out as a RunFailure. */
+export async function runWorld(options: WorldOptions, story: (world: World) => Promise<number>): Promise<RunResult> {
+  const world = new World(options);
+  const rejected = (why: unknown): void => world.scheduler.fail(why);
+  process.on('unhandledRejection', rejected);
+  try {
+    const undecided = await story(world);
+    const { scheduler, counters } = world;
+    const { eventsRun: events, nowMs: virtualMs, trace } = scheduler;
+    return { traceHash: trace.hash, events, virtualMs, counters, undecided };
+  } catch (why) {
+    const error = why instanceof Error ? why : new Error(String(why));
+    const report = [`at ${world.scheduler.nowMs} ms`, world.describe(), ...world.scheduler.trace.lastEvents()].join('\n');
+    throw new RunFailure(error.message, report, error);
+  } finally {
+    process.off('unhandledRejection', rejected);
+    for (const machine of world.machines) machine.life?.kill();
+  }
+}
+
+async function randomRun(world: World): Promise<number> {
+  const { scenario } = world;
+  const workload = newWorkload(world, scenario);
+  await world.start();
+  const next = (session: string): Command | undefined =>
+    workload.made < scenario.commands ? workload.next(session) : undefined;
+  scenario.clients.forEach((settings, i) => {
+    const machine = 1 + (i % scenario.machines);
+    world.clients.push(new SimClient(i + 1, machine, world, world.dice(100 + i), settings, next));
+  });
+  for (const client of world.clients) client.start();
+  world.faults.start();
+  const finished = (): boolean => world.clients.every((client) => client.ended);
+  await world.scheduler.runUntil(world.scheduler.nowUs + FAULTS_US, finished);
+  await healed(world);
+  await world.wait('the clients to finish', HEAL_MS_MAX, finished);
+  return inOrder(world, workload);
+}
+
+export function newWorkload(world: World, { workload, wallOffsetMsMax }: Scenario): Workload {
+  return new Workload(
+    {
+      history: world.history,
+      settings: workload,
+      whenMayExpire: (ttlMs, run) => {
+        // Slot time follows the clocks of several machines, slewed; a key may die as much too early as they differ.
+        const earliestMs = Math.max(0, ttlMs * 0.7 - 3 * wallOffsetMsMax);
+        world.scheduler.after(earliestMs * 1000, 'may expire', undefined, run);
+      },
+    },
+    world.dice(5),
+  );
+}
+
+export async function healed(world: World): Promise<void> {
+  world.faults.heal();
+  for (const machine of world.machines) world.bootIfDown(machine);
+  await world.wait('all replicas to be equal', HEAL_MS_MAX, () => world.allEqual());
+}
+
+/** Everything acknowledged is there, everywhere, also after the lights went out. Resolves with the number of undecided keys. */
+export async function inOrder(world: World, workload: Workload): Promise<number> {
+  // Of what may expire nothing is left when its time has certainly come.
+  await world.scheduler.runUntil(world.scheduler.nowUs + expiryUs(world.scenario));
+  await readEverything(world, workload, 901);
+  await world.wait('all replicas to be equal', HEAL_MS_MAX, () => world.allEqual());
+  const before = await compareReplicas(world);
+  for (const machine of world.machines) world.endMachine(machine, 'drop');
+  await healed(world);
+  await readEverything(world, workload, 902);
+  await world.wait('all replicas to be equal', HEAL_MS_MAX, () => world.allEqual());
+  const after = await compareReplicas(world);
+  for (const [groupId, rows] of before) {
+    if (after.get(groupId)?.size !== rows.size) throw new Error(`group ${groupId}: keys came or went while nobody wrote`);
+  }
+  const verdict = judge(world.history);
+  if (verdict.faults.length > 0) throw new Error(verdict.faults.join('\n'));
+  world.counted('keys judged', verdict.keys);
+  return verdict.undecided.length;
+}
+
+function expiryUs({ workload, wallOffsetMsMax }: Scenario): number {
+  return (workload.ttlMsMax * 1.5 + 3 * wallOffsetMsMax + 500) * 1000;
+}
+
+/** Reads each key through some node until it is answered: now nothing may stand in the way. */
+async function readEverything(world: World, workload: Workload, purpose: number): Promise<void> {
+  const dice = world.dice(purpose);
+  const waiting = new Set(world.history.keys.keys());
+  const attempts = new Map<string, number>();
+  let queue = [...waiting];
+  const again = (key: string): void => {
+    const made = (attempts.get(key) ?? 0) + 1;
+    attempts.set(key, made);
+    if (made > READ_ATTEMPTS_MAX) throw new Error(`GET ${key} is still refused`);
+    queue.push(key);
+  };
+  const next = (session: string): Command | undefined => {
+    const key = queue.shift();
+    if (key === undefined) return undefined;
+    const command = workload.get(key, session);
+    return {
+      argv: command.argv,
+      settle: (fate, reply) => {
+        command.settle(fate, reply);
+        if (fate !== 'done') return again(key);
+        if (key.startsWith('ttl') && reply!.kind !== 'null') throw new Error(`${key} is alive after its time`);
+        waiting.delete(key);
+      },
+    };
+  };
+  let client: SimClient | undefined;
+  await world.wait('every key to be read', HEAL_MS_MAX, () => {
+    if (queue.length > 0 && (client === undefined || client.ended)) {
+      client = new SimClient(purpose, 1 + dice.below(world.machines.length), world, dice, FINAL_CLIENT, next);
+      client.start();
+    }
+    return waiting.size === 0;
+  });
+  client?.stop();
+}

@@ -1,0 +1,226 @@
+/**
+ * The simulated world: PM, machines with whole nodes on them, the network between them, clients, and the oracles that watch.
+ *
+ * It is built from a seed and a scenario and has no other input. A broken oracle, an exception, a rejected promise that nobody caught
+ * or a node that stops by itself ends the run with an error.
+ */
+import { invariant } from '../../src/assert.js';
+import type { Log } from '../../src/env.js';
+import type { NodeSlot } from '../../src/node/replicas.js';
+import { type Random, seededRandom } from '../../src/random.js';
+import { createCodec } from '../../src/rpc/codec.js';
+import { decodeEntries, encodeEntries } from '../../src/storage/binlog-record.js';
+import { Oracles } from './checks/oracles.js';
+import { Faults } from './faults.js';
+import { History } from './history.js';
+import { Scheduler } from './scheduler.js';
+import { ClientConnection, type ClientEvents } from './sim-client.js';
+import type { SimClient } from './sim-clients.js';
+import { type EndMode, SimMachine } from './sim-machine.js';
+import { SimNetwork } from './sim-network.js';
+import { SimPlacement, SimPlacementClient } from './sim-placement.js';
+import type { Scenario } from './swarm.js';
+
+/** Called before each effect; true: the machine is dead now and the effect has not happened. */
+export type EffectHook = (machine: SimMachine, kind: string) => boolean;
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly scenario: Scenario;
+  readonly effect?: EffectHook;
+  /** Where the nodes' logs go; nowhere by default. */
+  readonly say?: (line: string) => void;
+}
+
+export class World {
+  readonly scenario: Scenario;
+  readonly scheduler: Scheduler;
+  readonly network: SimNetwork;
+  readonly placement: SimPlacement;
+  readonly machines: readonly SimMachine[];
+  readonly clients: SimClient[] = [];
+  readonly faults: Faults;
+  readonly history = new History();
+  readonly oracles: Oracles;
+  /** How often what happened: a run that covers nothing proves nothing. */
+  readonly counters = new Map<string, number>();
+  private readonly seed: number;
+  private readonly endDice: Random;
+  private readonly connections = new Map<SimMachine, Set<ClientConnection>>();
+  private connectionIds = 0;
+
+  constructor(private readonly options: WorldOptions) {
+    const { seed, scenario } = options;
+    this.seed = seed;
+    this.scenario = scenario;
+    this.scheduler = new Scheduler(this.dice(1));
+    this.endDice = this.dice(2);
+    const codec = createCodec({ encodeEntries, decodeEntries });
+    this.oracles = new Oracles(codec, (why) => this.scheduler.fail(new Error(why)), (what) => this.counted(what));
+    this.network = new SimNetwork(this.scheduler, this.dice(3), scenario.network, {
+      sent: (_from, _to, lane, message) => this.oracles.sent(lane, message),
+      effect: (owner) => this.machines[Math.floor(owner.ownerId / 1000) - 1]!.effect('network send'),
+    });
+    const { slots, balanceLeaders, machines } = scenario;
+    const placement = { nodes: machines, slots, balanceLeaders };
+    this.placement = new SimPlacement(this.scheduler, seed, placement, this.logOf('pm'));
+    this.machines = Array.from({ length: machines }, (_, i) => this.machine(i + 1));
+    this.faults = new Faults(this, this.dice(4), scenario.faults);
+  }
+
+  /** Seeded dice for one purpose. */
+  dice(purpose: number): Random {
+    return seededRandom(this.seed, 0x5eed, purpose);
+  }
+
+  counted(what: string, times = 1): void {
+    this.counters.set(what, (this.counters.get(what) ?? 0) + times);
+  }
+
+  /** Everything up, table `default` made, a leader for each slot. */
+  async start(): Promise<void> {
+    this.placement.start();
+    for (const machine of this.machines) machine.boot();
+    await this.wait('the cluster to come up', 30_000, () => this.allLed());
+  }
+
+  /** Lets virtual time pass until the condition holds; too late is a failure of liveness. */
+  async wait(what: string, limitMs: number, condition: () => boolean): Promise<void> {
+    const deadlineUs = this.scheduler.nowUs + limitMs * 1000;
+    while (!condition()) {
+      if (this.scheduler.nowUs >= deadlineUs) throw new Error(`waited ${limitMs} ms for ${what}\n${this.describe()}`);
+      await this.scheduler.runUntil(this.scheduler.nowUs + POLL_US);
+    }
+  }
+
+  endMachine(machine: SimMachine, mode: EndMode): void {
+    this.counted(`end ${mode}`);
+    machine.end(mode, this.endDice);
+    for (const connection of this.connections.get(machine) ?? []) connection.serverDied();
+    this.connections.delete(machine);
+  }
+
+  bootIfDown(machine: SimMachine): void {
+    if (machine.life === undefined) machine.boot();
+  }
+
+  connect(machineNumber: number, events: ClientEvents): ClientConnection | undefined {
+    const machine = this.machines[machineNumber - 1]!;
+    const { node, life } = machine;
+    if (node === undefined || life === undefined || node.stopping) return undefined;
+    const { network, node: settings } = this.scenario;
+    const connection = new ClientConnection(
+      {
+        scheduler: this.scheduler,
+        random: this.endDice,
+        life,
+        connectionId: ++this.connectionIds,
+        limits: settings.connection,
+        delayUsMax: network.delayUsMax,
+        open: (own) => node.openSession(own, 'plain'),
+      },
+      events,
+    );
+    const open = this.connections.get(machine) ?? new Set();
+    this.connections.set(machine, open.add(connection));
+    return connection;
+  }
+
+  /** Every replica of the group that is up. */
+  replicasOf(groupId: number): readonly NodeSlot[] {
+    return this.machines.flatMap(({ node }) => node?.replicas.get(groupId) ?? []);
+  }
+
+  groupIds(): readonly number[] {
+    const tables = this.placement.topology?.tables ?? [];
+    return tables.flatMap((table) => table.groups.map((group) => group.groupId));
+  }
+
+  allLed(): boolean {
+    const { placement, machines } = this;
+    const epoch = placement.topology?.epoch ?? 0;
+    if (placement.topology === undefined || placement.topology.tables.length === 0) return false;
+    if (machines.some(({ node }) => node === undefined || node.topology().epoch !== epoch)) return false;
+    return this.groupIds().every((groupId) => this.replicasOf(groupId).some((slot) => slot.isLeader));
+  }
+
+  /** One leader each, and every replica has applied all that any has. */
+  allEqual(): boolean {
+    if (!this.allLed()) return false;
+    return this.groupIds().every((groupId) => {
+      const statuses = this.replicasOf(groupId).map((slot) => ({ ...slot.status, applied: slot.appliedTo.index }));
+      const first = statuses[0]!;
+      const leaders = statuses.filter(({ role }) => role === 'leader').length;
+      return leaders === 1 && statuses.every((status) => same(status, first) && status.applied === status.lastIndex);
+    });
+  }
+
+  /** For a failure's report. */
+  describe(): string {
+    const lines = this.machines.map((machine) => {
+      const { number, nodeId, life, node } = machine;
+      const state = life === undefined ? 'down' : node === undefined ? 'opening' : `up, epoch ${node.topology().epoch}`;
+      const slots = [...(node?.replicas.all ?? [])].map((slot) => {
+        const { role, term, leader, lastIndex, commitIndex } = slot.status;
+        const { index } = slot.appliedTo;
+        return `  group ${slot.birth.groupId}: ${role}, term ${term}, leader ${leader}, last ${lastIndex}, commit ${commitIndex}, applied ${index}`;
+      });
+      return [`machine ${number}, node ${nodeId}: ${state}`, ...slots].join('\n');
+    });
+    return lines.join('\n');
+  }
+
+  private machine(number: number): SimMachine {
+    const { seed, scenario } = this.options;
+    const random = seededRandom(seed, number, 0xc10c);
+    const spread = random.float() * 2 - 1;
+    return new SimMachine(number, {
+      scheduler: this.scheduler,
+      network: this.network,
+      seed,
+      clock: {
+        rate: 1 + (random.float() * 2 - 1) * scenario.driftMax,
+        wallOffsetMs: spread * scenario.wallOffsetMsMax,
+      },
+      disk: scenario.disk,
+      settings: scenario.node,
+      log: () => this.logOf(`node-${number}`),
+      observer: (machine) => {
+        const { ownerId } = machine.life!;
+        return this.oracles.observer(() => ownerId);
+      },
+      placement: (_machine, life, key, identity) =>
+        new SimPlacementClient(this.placement, life, `node-${number}`, key, identity),
+      fatal: (machine, why) => this.scheduler.fail(fatalOf(machine, why)),
+      beforeEffect: (machine, kind) => this.options.effect?.(machine, kind) ?? false,
+    });
+  }
+
+  private logOf(who: string): Log {
+    const { say } = this.options;
+    if (say === undefined) return QUIET;
+    const line = (level: string) => (message: string, fields?: object) =>
+      say(`${this.scheduler.nowMs.toFixed(3)} ${who} ${level} ${message} ${JSON.stringify(fields ?? {})}`);
+    return { debug: () => {}, info: line('info'), warn: line('warn'), error: line('error') };
+  }
+}
+
+const POLL_US = 10_000;
+const QUIET: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+interface Position {
+  readonly term: number;
+  readonly lastIndex: number;
+  readonly commitIndex: number;
+}
+
+function same(a: Position, b: Position): boolean {
+  return a.term === b.term && a.lastIndex === b.lastIndex && a.commitIndex === b.commitIndex;
+}
+
+function fatalOf(machine: SimMachine, why: unknown): Error {
+  invariant(machine.number > 0, 'machines count from one');
+  const error = why instanceof Error ? why : new Error(String(why));
+  error.message = `node-${machine.number} stopped: ${error.message}`;
+  return error;
+}
