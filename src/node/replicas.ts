@@ -169,6 +169,7 @@ export class Replicas {
       statusChanged: this.parts.statusChanged,
       entryApplied: this.parts.entryApplied,
       applyHeld: checkpointer.held,
+      poolSharers: () => this.byGroup.size,
       diskLow: () => this.diskLow,
       fatal,
     });

@@ -20,6 +20,8 @@ const TABLE_PREFIX = 'meta/tables/';
 export const DEFAULT_TABLE_ID = 0;
 export const DEFAULT_TABLE_NAME = 'default';
 export const MODEL_VERSION = 1;
+/** A node that was away for longer than so many drops keeps the older ones' data. */
+export const DROPPED_TABLES_MAX = 10_000;
 
 export interface ClusterRecord {
   readonly version: number;
@@ -28,6 +30,8 @@ export interface ClusterRecord {
   readonly nextNodeId: number;
   readonly nextTableId: number;
   readonly nextGroupId: number;
+  /** The newest `DROPPED_TABLES_MAX`: nodes clear the data of what is named here, never of what is merely missing. */
+  readonly droppedTableIds?: readonly number[];
   /** Random, new in each transaction: reading it back tells whose transaction was the last to happen. */
   readonly commitId: string;
 }
@@ -45,7 +49,9 @@ export interface State {
 
 /** A change of the state, before it is numbered and written. */
 export interface Change {
-  readonly cluster?: Partial<Pick<ClusterRecord, 'nextNodeId' | 'nextTableId' | 'nextGroupId'>>;
+  readonly cluster?: Partial<
+    Pick<ClusterRecord, 'nextNodeId' | 'nextTableId' | 'nextGroupId' | 'droppedTableIds'>
+  >;
   readonly putNode?: NodeRecord;
   readonly putTable?: TableInfo;
   readonly dropTableId?: number;
@@ -112,6 +118,7 @@ export function topologyOf(state: State): Topology {
     epoch: state.cluster.epoch,
     nodes: state.nodes.map(({ registrationKey: _secret, ...info }) => info),
     tables: state.tables,
+    ...(state.cluster.droppedTableIds && { droppedTableIds: state.cluster.droppedTableIds }),
   };
 }
 

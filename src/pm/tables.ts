@@ -3,7 +3,14 @@
  */
 import type { GroupInfo, TableInfo } from '../rpc/topology.js';
 import { PmError } from './errors.js';
-import { type Change, DEFAULT_TABLE_ID, DEFAULT_TABLE_NAME, type State, tableNamed } from './model.js';
+import {
+  type Change,
+  DEFAULT_TABLE_ID,
+  DEFAULT_TABLE_NAME,
+  DROPPED_TABLES_MAX,
+  type State,
+  tableNamed,
+} from './model.js';
 import { planPlacement, replicasByNode } from './plan.js';
 import type { TableWish } from './validate.js';
 
@@ -55,7 +62,8 @@ export function dropOf(state: State, name: string): Change {
   }
   const table = tableNamed(state, name);
   if (!table) throw new PmError('NOT_FOUND', `there is no table ${JSON.stringify(name)}`);
-  return { dropTableId: table.tableId };
+  const dropped = [...(state.cluster.droppedTableIds ?? []), table.tableId];
+  return { dropTableId: table.tableId, cluster: { droppedTableIds: dropped.slice(-DROPPED_TABLES_MAX) } };
 }
 
 function replicasFor(wish: HashedWish, alive: number): number {

@@ -63,6 +63,7 @@ interface WireTopology {
   readonly epoch: number;
   readonly nodes: readonly { readonly nodeId: number; readonly address: NodeAddress | null }[];
   readonly tables: readonly WireTable[];
+  readonly droppedTableIds: readonly number[];
 }
 
 interface WireTable extends Omit<TableInfo, 'mode' | 'passwordHash'> {
@@ -112,6 +113,7 @@ export function encodeTopology(topology: Topology): WireTopology {
       mode: encodeMode(table.mode),
       passwordHash: table.passwordHash ?? '',
     })),
+    droppedTableIds: topology.droppedTableIds ?? [],
   };
 }
 
@@ -121,6 +123,7 @@ export function decodeTopology(wire: WireTopology): Topology {
     epoch: wire.epoch,
     nodes: wire.nodes.map(({ nodeId, address }) => ({ nodeId, ...plainAddress(address!) })),
     tables: wire.tables.map(decodeTable),
+    ...(wire.droppedTableIds.length > 0 && { droppedTableIds: [...wire.droppedTableIds] }),
   };
 }
 

@@ -197,7 +197,8 @@ export class Checkpointer {
     await cursor.close();
     if (first === undefined) return;
     if (!(await this.clearSome(parseNodeKey(first[0])))) return;
-    // Synced, and so are the deletes before it: a marker must not vanish before what it marks.
+    // The deletes are made durable while the marker stands: in a crash it may not vanish before what it marks.
+    await this.engine.write([{ kind: 'put', key: first[0], value: Buffer.alloc(0) }], { sync: true });
     await this.engine.write([{ kind: 'delete', key: first[0] }], { sync: true });
   }
 

@@ -36,7 +36,7 @@ export interface SlotSettings {
   readonly readRoundsMax: number;
   /** Applied entries kept in the binlog for followers that lag. */
   readonly logTailBytes: number;
-  /** Clean cells in memory; beyond it they are evicted, after checkpoints and before loads. */
+  /** Clean cells in memory, of all the node's slots; beyond its share a slot evicts, after checkpoints and before loads. */
   readonly poolBytes: number;
 }
 
@@ -54,6 +54,8 @@ export interface SlotParts<R> {
   readonly entryApplied: (slot: Slot<R>, index: number, term: number, data: Buffer) => void;
   /** Applying must wait: too much is dirty. Asked between entries. */
   readonly applyHeld: () => boolean;
+  /** Slots that share the pool, this one included. */
+  readonly poolSharers: () => number;
   /** The disk is nearly full: new entries are refused, the rest goes on. */
   readonly diskLow: () => boolean;
   readonly fatal: (why: unknown) => void;
@@ -186,9 +188,12 @@ export class Slot<R> {
     return this.requests.waitingCount > 0 || this.clockWanted;
   }
 
-  /** One entry of all that waits, stamped now. */
+  /**
+   * One entry of all that waits, stamped now. Not before an entry of the own term is applied: until then there may be stamps of
+   * former leaders in the log that this clock has not seen, and slot time would go back.
+   */
   proposeWaiting(): void {
-    if (!this.isLeader) return;
+    if (!this.isLeader || this.appliedTerm !== this.raft.status.term) return;
     while (this.wantsToPropose) {
       const writes = this.takeBatch();
       if (writes.length === 0 && !this.clockWanted) return;
@@ -266,7 +271,7 @@ export class Slot<R> {
     const { random } = this.parts.env;
     const data = encodeEntry({
       rules: RULES,
-      timeMs: this.clock.nowMs(),
+      timeMs: this.clock.stamp(),
       seedHigh: random.u32(),
       seedLow: random.u32(),
       groups: writes.map((write) => write.request.group),
@@ -376,6 +381,8 @@ export class Slot<R> {
       at: this.appliedIndex,
       got: entry.index,
     });
+    // What waited for it may now be stamped.
+    if (entry.term !== this.appliedTerm) this.wake();
     this.appliedIndex = entry.index;
     this.appliedTerm = entry.term;
     if (this.run !== undefined) this.clock.observe(this.run.entry.timeMs, entry.index > this.replayedIndex);
@@ -403,7 +410,7 @@ export class Slot<R> {
   /** What is clean counts: the rest has its own bound. A little deeper than need be, so that not every load evicts. */
   private trimPool(): void {
     const { state } = this;
-    const { poolBytes } = this.parts.settings;
+    const poolBytes = this.parts.settings.poolBytes / this.parts.poolSharers();
     if (state.poolBytes - state.dirtyBytes <= poolBytes) return;
     state.evict(state.dirtyBytes + Math.floor(poolBytes * 0.9));
   }
