@@ -60,6 +60,9 @@ export const nodeConfigSchema = z.object({
   leaseMs: ms(10, 300).describe('how long a heartbeat ack promises no vote to others'),
   requestTimeoutMs: ms(10, 5000).describe('after it a command is answered as not done or as uncertain'),
   noLeaderTimeoutMs: ms(0, 5000).describe('a slot without leader for so long answers CLUSTERDOWN'),
+  drainNoticeMs: ms(0, 1000).describe(
+    'how long a stopping node takes new clients while balancers notice that it is not ready',
+  ),
   drainTimeoutMs: ms(0, 5000).describe('how long a stopping node serves clients that have not left'),
   proposalBytesMax: bytes(1024, 96 * MIB).describe('largest log entry'),
   entryBytesTarget: bytes(1024, 256 * 1024).describe('a log entry takes no further command beyond this'),
@@ -70,8 +73,8 @@ export const nodeConfigSchema = z.object({
   logMemoryBytesMax: bytes(1024, 4 * MIB).describe(
     'applied entries of one slot kept in memory for followers',
   ),
-  logTailBytes: bytes(1024, 64 * MIB).describe(
-    'applied entries of one slot kept on disk for followers that lag',
+  logTailBytes: bytes(1024, 512 * MIB).describe(
+    'applied entries kept on disk for followers that lag; the slots of the node share it',
   ),
   binlogBytesMax: bytes(MIB, 1024 * MIB).describe(
     'the binlog is freed of what is no longer needed beyond this',

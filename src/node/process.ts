@@ -122,9 +122,13 @@ class NodeProcess {
 
   /** Not ready first; leaderships handed over; clients given time to leave; then everything closes. */
   async stop(): Promise<void> {
+    // A balancer that has not asked /readyz since still sends clients, also to a node that has none at the moment.
+    const noticedAtMs = this.env.monotonicMs() + this.config.drainNoticeMs;
     await this.node.resign(RESIGN_MS);
     const deadlineMs = this.env.monotonicMs() + this.config.drainTimeoutMs;
-    while (this.connections() > 0 && this.env.monotonicMs() < deadlineMs) {
+    const isNeeded = (nowMs: number): boolean =>
+      nowMs < noticedAtMs || (this.connections() > 0 && nowMs < deadlineMs);
+    while (isNeeded(this.env.monotonicMs())) {
       await new Promise<void>((resolve) => this.env.after(CONNECTIONS_LEFT_CHECK_MS, resolve));
     }
     await Promise.all(this.servers.map((server) => server.stop(1000)));

@@ -169,7 +169,7 @@ export class Replicas {
       statusChanged: this.parts.statusChanged,
       entryApplied: this.parts.entryApplied,
       applyHeld: checkpointer.held,
-      poolSharers: () => this.byGroup.size,
+      sharers: () => this.byGroup.size,
       diskLow: () => this.diskLow,
       fatal,
     });

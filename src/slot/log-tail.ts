@@ -1,5 +1,5 @@
 /**
- * How much of a slot's applied log is kept for followers that lag: about `tailBytes`, in steps.
+ * How much of a slot's applied log is kept for followers that lag, in steps.
  */
 interface Step {
   readonly index: number;
@@ -16,10 +16,7 @@ export class LogTail {
   private stepBytes = 0;
   private keptBytes = 0;
 
-  constructor(
-    private readonly tailBytes: number,
-    private released: number,
-  ) {}
+  constructor(private released: number) {}
 
   appended(index: number, bytes: number): void {
     this.stepBytes += bytes + ENTRY_OVERHEAD_BYTES;
@@ -29,10 +26,10 @@ export class LogTail {
     this.stepBytes = 0;
   }
 
-  /** The newest index that may go when everything up to `durableIndex` is in the engine; 0: nothing new. */
-  releasable(durableIndex: number): number {
+  /** The newest index that may go when all up to `durableIndex` is in the engine and `tailBytes` are to stay; 0: nothing new. */
+  releasable(durableIndex: number, tailBytes: number): number {
     let upTo = 0;
-    while (this.steps.length > 0 && this.keptBytes > this.tailBytes && this.steps[0]!.index <= durableIndex) {
+    while (this.steps.length > 0 && this.keptBytes > tailBytes && this.steps[0]!.index <= durableIndex) {
       const step = this.steps.shift()!;
       this.keptBytes -= step.bytes;
       upTo = Math.max(upTo, step.index);

@@ -34,7 +34,7 @@ export interface SlotSettings {
   readonly outstandingRequestsMax: number;
   /** Rounds of read-index questions in flight; later reads wait and share the next round. */
   readonly readRoundsMax: number;
-  /** Applied entries kept in the binlog for followers that lag. */
+  /** Applied entries kept in the binlog for followers that lag, of all the node's slots. */
   readonly logTailBytes: number;
   /** Clean cells in memory, of all the node's slots; beyond its share a slot evicts, after checkpoints and before loads. */
   readonly poolBytes: number;
@@ -54,8 +54,8 @@ export interface SlotParts<R> {
   readonly entryApplied: (slot: Slot<R>, index: number, term: number, data: Buffer) => void;
   /** Applying must wait: too much is dirty. Asked between entries. */
   readonly applyHeld: () => boolean;
-  /** Slots that share the pool, this one included. */
-  readonly poolSharers: () => number;
+  /** Slots that share what is bounded for the node, this one included. */
+  readonly sharers: () => number;
   /** The disk is nearly full: new entries are refused, the rest goes on. */
   readonly diskLow: () => boolean;
   readonly fatal: (why: unknown) => void;
@@ -101,7 +101,7 @@ export class Slot<R> {
     this.appliedTerm = meta?.appliedTerm ?? 0;
     this.durableIndex = this.appliedIndex;
     this.replayedIndex = recovered?.lastIndex ?? 0;
-    this.tail = new LogTail(settings.logTailBytes, recovered?.compactedIndex ?? 0);
+    this.tail = new LogTail(recovered?.compactedIndex ?? 0);
     this.clock = new SlotClock(env);
     if (meta !== undefined) this.clock.observe(meta.timeMs, false);
     this.raft = new Raft({
@@ -230,7 +230,10 @@ export class Slot<R> {
     this.state.thaw();
     this.durableIndex = meta.appliedIndex;
     this.trimPool();
-    const releasable = this.tail.releasable(this.durableIndex);
+    const releasable = this.tail.releasable(
+      this.durableIndex,
+      this.parts.settings.logTailBytes / this.parts.sharers(),
+    );
     if (releasable > 0) {
       this.raft.compact(releasable);
       this.parts.binlog.release(this.replicaId, releasable);
@@ -410,7 +413,7 @@ export class Slot<R> {
   /** What is clean counts: the rest has its own bound. A little deeper than need be, so that not every load evicts. */
   private trimPool(): void {
     const { state } = this;
-    const poolBytes = this.parts.settings.poolBytes / this.parts.poolSharers();
+    const poolBytes = this.parts.settings.poolBytes / this.parts.sharers();
     if (state.poolBytes - state.dirtyBytes <= poolBytes) return;
     state.evict(state.dirtyBytes + Math.floor(poolBytes * 0.9));
   }

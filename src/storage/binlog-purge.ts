@@ -8,7 +8,9 @@
  * Needed are: births, tombstones, the newest hard state, mark and log start of each replica, and entries not yet released.
  *
  * It asks before it acts. Replicas with unreleased entries in a segment that is due are named to `onPinned` first; a later run
- * copies their entries forward only if that frees at least half of the segment, or else it would carry the log in circles.
+ * copies their entries forward if that frees at least half of the segment, or if half of the whole log could be freed: then what
+ * lies behind this segment pays for carrying it. Otherwise it would carry the log in circles. So the log stays below its bound
+ * or twice what is unreleased, whichever is larger.
  * A damaged replica pins everything: the traces of the damage stay until its tombstone is written.
  */
 import type { BinlogOptions } from './binlog.js';
@@ -84,9 +86,18 @@ export class BinlogPurge {
   }
 
   private mayCopy(victim: SegmentInfo, pins: readonly Pin[]): boolean {
+    if (victim.segment > this.namedSegment || pins.some((pin) => pin.log.damaged !== undefined)) return false;
     const liveBytes = pins.reduce((sum, pin) => sum + pin.bytes, 0);
-    const damaged = pins.some((pin) => pin.log.damaged !== undefined);
-    return !damaged && victim.segment <= this.namedSegment && liveBytes <= victim.bytes / 2;
+    return liveBytes <= victim.bytes / 2 || this.liveBytes() <= this.index.sizeBytes / 2;
+  }
+
+  /** Entries of all segments that are not released. */
+  private liveBytes(): number {
+    let bytes = 0;
+    for (const log of this.index.sorted()) {
+      for (const region of log.regions) if (region.last > log.releasedIndex) bytes += region.ownBytes;
+    }
+    return bytes;
   }
 
   private pins(segment: number): Pin[] {

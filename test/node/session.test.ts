@@ -217,15 +217,20 @@ test('AUTH with a password alone is remembered for the SELECT that follows', asy
   );
 });
 
-test('a table that is gone takes its connections out, and lends them no rights', async () => {
+test('connections of a table that is gone are told so, and get no rights from it', async () => {
   const guarded = table(1, 'orders', 1, await hashPassword('secret'));
   const world = new World(table(0, 'default', 1), guarded, table(2, 'short', 1));
   const client = world.connect();
   assert.equal(await client.send('SELECT short', 'GET a'), '+OK|$-1');
   world.publish(2, [table(0, 'default', 1), guarded]);
-  assert.equal(await client.send('GET a'), '-NOAUTH Authentication required.');
-  world.publish(3, [table(0, 'default', 1), table(7, 'short', 1)]);
   assert.match(await client.send('GET a'), /^-ERR the table of this connection was dropped/);
+  assert.equal(await client.send('SELECT orders'), '-NOAUTH Authentication required.');
+  world.publish(3, [table(0, 'default', 1), guarded, table(7, 'short', 1)]);
+  assert.match(
+    await client.send('GET a'),
+    /^-ERR the table of this connection was dropped/,
+    'a namesake is another table',
+  );
   assert.equal(await client.send('SELECT short', 'GET a'), '+OK|$-1');
 });
 

@@ -40,7 +40,7 @@ export class Connection {
 
   send(lane: Lane, message: Buffer): boolean {
     const queue = this.queueOf(lane);
-    const full = queue.bytes > 0 && queue.bytes + message.length > this.network.settings.laneBytesMax;
+    const full = queue.bytes > 0 && queue.bytes + message.length > this.network.laneBytesMax;
     if (full && lane !== 'control') return false;
     queue.messages.push(Buffer.from(message));
     queue.bytes += message.length;

@@ -41,6 +41,7 @@ export class SimNetwork {
   /** Cut directions, `from * 1000 + to` -> number of the cut. */
   private readonly cuts = new Map<number, number>();
   private cutNumber = 0;
+  private isKind = false;
   private readonly connections = new Set<Connection>();
 
   constructor(
@@ -90,7 +91,9 @@ export class SimNetwork {
     for (const connection of this.connections) connection.resume(from, to);
   }
 
+  /** All links carry again, and lanes are as wide as they need be. */
   healAll(): void {
+    this.isKind = true;
     for (const link of [...this.cuts.keys()]) this.heal(Math.floor(link / 1000), link % 1000);
   }
 
@@ -101,9 +104,13 @@ export class SimNetwork {
     }
   }
 
+  get laneBytesMax(): number {
+    return this.isKind ? Number.POSITIVE_INFINITY : this.settings.laneBytesMax;
+  }
+
   delayUs(): number {
     const { delayUsMin, delayUsMax, slowEvery, slowUsMax } = this.settings;
-    const slow = slowEvery > 0 && this.random.below(slowEvery) === 0;
+    const slow = slowEvery > 0 && !this.isKind && this.random.below(slowEvery) === 0;
     return delayUsMin + this.random.below((slow ? slowUsMax : delayUsMax) - delayUsMin + 1);
   }
 

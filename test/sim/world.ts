@@ -48,6 +48,8 @@ export class World {
   private readonly endDice: Random;
   private readonly connections = new Map<SimMachine, Set<ClientConnection>>();
   private connectionIds = 0;
+  /** Of the last client; each has its own. */
+  clientNumber = 0;
 
   constructor(private readonly options: WorldOptions) {
     const { seed, scenario } = options;

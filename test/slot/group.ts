@@ -206,7 +206,7 @@ export class Group {
       statusChanged: () => {},
       entryApplied: (_slot, index) => event(`applied ${index}`),
       applyHeld: () => gauges.applyHeld,
-      poolSharers: () => 1,
+      sharers: () => 1,
       diskLow: () => gauges.diskLow,
       fatal: stop,
     });

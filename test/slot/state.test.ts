@@ -272,3 +272,41 @@ test('clearing garbage leaves the round to what is dirty, and begins again after
   await round();
   assert.equal(await left(), 1);
 });
+
+test('a record that was read before it was changed, written and evicted is not taken for the newest', async () => {
+  const home = new Home(seededRandom(5));
+  await home.open();
+  const set = (value: string): Promise<string[][]> =>
+    home.append({
+      rules: 1,
+      timeMs: 1,
+      seedHigh: 0,
+      seedLow: 0,
+      groups: [{ kind: 'lone', commands: [argv(`set a ${value}`)] }],
+    });
+  const written = async (): Promise<void> => {
+    await home.bag.until(home.checkpointer.round());
+    home.state.evict(0);
+  };
+  await set('old');
+  await written();
+  // The engine has answered, and the answer is late.
+  const getMany = home.engine.getMany.bind(home.engine);
+  let arrive = (): void => {};
+  const late = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  home.engine.getMany = async (keys) => {
+    home.engine.getMany = getMany;
+    const values = await getMany(keys);
+    await late;
+    return values;
+  };
+  const loading = home.state.load([Buffer.from('a')]);
+  for (let draws = 0; draws < 5; draws++) await home.bag.draw();
+  await set('new');
+  await written();
+  arrive();
+  await home.bag.until(loading);
+  assert.equal(await home.read('get a'), 'new@never');
+});

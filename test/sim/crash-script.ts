@@ -1,0 +1,163 @@
+/**
+ * One short story, told again and again with a crash at another effect each time.
+ *
+ * The story: three nodes are born and elect, clients write, keys expire, everything is checkpointed, flushed, written again, a node is
+ * restarted. Its effects (files, engine, messages, in the order in which the world carries them out) are counted once; then it is
+ * told with a crash at effect k: of the machine whose effect that is, or of all machines at once. What follows must be what
+ * `inOrder` asks for: nothing acknowledged lost, no vote given twice, equal replicas, also after one more power cut.
+ */
+import { DEFAULT_CONNECTION_LIMITS } from '../../src/resp/limits.js';
+import { healed, inOrder, newWorkload, type RunResult, runWorld } from './simulate.js';
+import { SimClient } from './sim-clients.js';
+import type { EndMode, SimMachine } from './sim-machine.js';
+import type { Scenario } from './swarm.js';
+import type { Command, Workload } from './workload.js';
+import type { World } from './world.js';
+
+export interface CrashPoint {
+  /** Counted from 0. */
+  readonly effect: number;
+  readonly who: 'one' | 'all';
+  readonly mode: EndMode;
+}
+
+const SEED = 7;
+const KIB = 1024;
+const STEP_MS_MAX = 20_000;
+const DOWN_US = 40_000;
+
+/** How many effects the undisturbed story has. */
+export async function countEffects(): Promise<number> {
+  let effects = 0;
+  await runWorld({ seed: SEED, scenario: STORY, effect: () => ++effects < 0 }, story);
+  return effects;
+}
+
+export function crashAt(point: CrashPoint): Promise<RunResult> {
+  let effects = 0;
+  let world: World | undefined;
+  const effect = (machine: SimMachine): boolean => {
+    if (effects++ !== point.effect) return false;
+    const victims = point.who === 'one' ? [machine] : world!.machines;
+    for (const victim of victims) crash(world!, victim, point.mode);
+    return true;
+  };
+  return runWorld({ seed: SEED, scenario: STORY, effect }, (own) => {
+    world = own;
+    return story(own);
+  });
+}
+
+function crash(world: World, machine: SimMachine, mode: EndMode): void {
+  if (machine.life === undefined) return;
+  world.endMachine(machine, mode);
+  world.scheduler.after(DOWN_US, 'reboot', undefined, () => world.bootIfDown(machine));
+}
+
+async function story(world: World): Promise<number> {
+  const workload = newWorkload(world, STORY);
+  await world.start();
+  await say(world, 1, (own, s) => [own.set('a', s), own.increment('count0', s), own.append('log0', s), own.mset(s, ['a', 'b', 'c'])], workload);
+  await say(world, 2, (own, s) => [own.setExpiring(s, 30), own.set('b', s), own.append('log0', s), own.get('a', s)], workload);
+  for (const { node } of world.machines) void node?.checkpointer.round();
+  await world.scheduler.runUntil(world.scheduler.nowUs + 60_000);
+  await say(world, 3, (own, s) => [own.increment('count0', s), own.append('log0', s), own.mget(s, ['a', 'b', 'c'])], workload);
+  await say(world, 1, (own, s) => [own.flush(s), own.set('a', s), own.increment('count1', s)], workload);
+  for (const { node } of world.machines) void node?.checkpointer.round();
+  await say(world, 2, (own, s) => [own.append('log1', s), own.set('d', s), own.setExpiring(s, 20)], workload);
+  crash(world, world.machines[0]!, 'kill');
+  await say(world, 3, (own, s) => [own.append('log1', s), own.increment('count1', s), own.mget(s, ['a', 'd'])], workload);
+  await healed(world);
+  return inOrder(world, workload);
+}
+
+/** Asks through one machine and waits until the fate of everything asked is known, good or bad. */
+async function say(
+  world: World,
+  machine: number,
+  ask: (workload: Workload, session: string) => readonly Command[],
+  workload: Workload,
+): Promise<void> {
+  let commands: Command[] | undefined;
+  const next = (session: string): Command | undefined => {
+    commands ??= [...ask(workload, session)];
+    return commands.shift();
+  };
+  const number = ++world.clientNumber;
+  const client = new SimClient(number, machine, world, world.dice(number), { pipeline: 4, thinkUsMax: 1000 }, next);
+  client.start();
+  await world.wait('a step of the story', STEP_MS_MAX, () => client.ended);
+}
+
+const STORY: Scenario = {
+  machines: 3,
+  slots: 2,
+  balanceLeaders: false,
+  node: {
+    tickMs: 10,
+    reportIntervalMs: 1000,
+    drainTimeoutMs: 500,
+    router: { requestTimeoutMs: 1000, noLeaderTimeoutMs: 1000 },
+    slot: {
+      raft: {
+        electionTimeoutMs: 150,
+        heartbeatMs: 50,
+        leaseMs: 40,
+        leaseMarginMs: 8,
+        appendBytesMax: 64 * KIB,
+        inflightBytesMax: 256 * KIB,
+        proposalBytesMax: 1024 * KIB,
+        uncommittedBytesMax: 1024 * KIB,
+        memoryBytesMax: 512,
+        reads: 'index',
+      },
+      entryBytesTarget: 64 * KIB,
+      outstandingRequestsMax: 1000,
+      readRoundsMax: 2,
+      logTailBytes: 1024 * KIB * KIB,
+      poolBytes: 1024 * KIB,
+    },
+    checkpoint: {
+      checkpointIntervalMs: 100_000,
+      checkpointBytesMax: 1024 * KIB,
+      checkpointSliceCells: 100,
+      dirtyBytesTarget: 1024 * KIB,
+      dirtyBytesMax: 4096 * KIB,
+    },
+    binlog: { segmentBytes: KIB, binlogBytesMax: 1024 * KIB, freeBytesMin: 0 },
+    connection: DEFAULT_CONNECTION_LIMITS,
+  },
+  network: {
+    delayUsMin: 50,
+    delayUsMax: 300,
+    slowEvery: 0,
+    slowUsMax: 0,
+    reconnectUsMax: 20_000,
+    keepaliveUsMax: 100_000,
+    laneBytesMax: 1024 * KIB,
+  },
+  disk: { operationUsMax: 100, syncUsMax: 300, slowSyncEvery: 0, slowSyncUsMax: 0 },
+  workload: { keys: 4, renewEvery: 1000, flushes: true, ttlMsMax: 30, valueBytesMax: 20 },
+  clients: [],
+  commands: 0,
+  faults: {
+    everyUsMin: 0,
+    everyUsMax: 1,
+    durationUsMax: 1,
+    crash: 0,
+    crashAll: 0,
+    stop: 0,
+    isolate: 0,
+    cut: 0,
+    reset: 0,
+    pause: 0,
+    clockJump: 0,
+    placement: 0,
+    disconnect: 0,
+    transfer: 0,
+    checkpoint: 0,
+    diskFull: 0,
+  },
+  wallOffsetMsMax: 5,
+  driftMax: 0.001,
+};
