@@ -214,6 +214,8 @@ export class Node implements SessionHost {
   /** Hands leaderships over, as far as somebody can take them within `timeoutMs`. */
   async resign(timeoutMs: number): Promise<void> {
     this.stopping = true;
+    // To PM a node without leaders is the one to give some to; one that has said goodbye is not.
+    await this.placement?.close();
     const { env } = this.world;
     const deadlineMs = env.monotonicMs() + timeoutMs;
     while (env.monotonicMs() < deadlineMs && this.reachable.size > 0) {

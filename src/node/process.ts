@@ -129,6 +129,8 @@ class NodeProcess {
     const isNeeded = (nowMs: number): boolean =>
       nowMs < noticedAtMs || (this.connections() > 0 && nowMs < deadlineMs);
     while (isNeeded(this.env.monotonicMs())) {
+      // Again: an election or an order given before may have made this node a leader once more.
+      await this.node.resign(CONNECTIONS_LEFT_CHECK_MS);
       await new Promise<void>((resolve) => this.env.after(CONNECTIONS_LEFT_CHECK_MS, resolve));
     }
     await Promise.all(this.servers.map((server) => server.stop(1000)));
@@ -198,6 +200,9 @@ class NodeProcess {
       session = this.admit(connection, kind);
       return session;
     };
+    // At once where it can be: the session says how much a stranger may send. Before that nobody may send much.
+    if (this.node === undefined) connection.authenticated = false;
+    else current();
     return { execute: (argv, answer) => current().execute(argv, answer), closed: () => session?.closed() };
   }
 

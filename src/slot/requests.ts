@@ -50,6 +50,8 @@ export interface TakenRead<R> {
   index: number;
   /** Fixed at the first run, so that reruns see the same time. */
   nowMs: number | undefined;
+  /** Called when it is answered: lets go of what was kept in memory for its next run. */
+  release: (() => void) | undefined;
   /** It met a key that is dead at this time: runs again once an entry stamped so late is applied. */
   untilStampMs: number;
 }
@@ -150,7 +152,10 @@ export class Requests<R> {
     this.lanes.clear();
     const refusal: Outcome<R> = { kind: 'refused', why: 'notLeader' };
     for (const write of waiting) this.answerWrite(write, refusal);
-    for (const read of reads) this.answer(read.request, refusal);
+    for (const read of reads) {
+      read.release?.();
+      this.answer(read.request, refusal);
+    }
     for (const request of held) this.answer(request, refusal);
   }
 
@@ -203,6 +208,7 @@ export class Requests<R> {
 
   settleRead(read: TakenRead<R>, outcome: Outcome<R>): void {
     read.lane.readsOut--;
+    read.release?.();
     this.answer(read.request, outcome);
     this.release(read.request.session, read.lane);
   }
@@ -237,7 +243,15 @@ export class Requests<R> {
     }
     lane.readsOut++;
     const afterWrites = lane.writesTaken;
-    this.asking.push({ request, lane, afterWrites, index: 0, nowMs: undefined, untilStampMs: 0 });
+    this.asking.push({
+      request,
+      lane,
+      afterWrites,
+      index: 0,
+      nowMs: undefined,
+      release: undefined,
+      untilStampMs: 0,
+    });
   }
 
   /** What an earlier term left pending at `index` was cut off this log; whether it lives on elsewhere is not known here. */

@@ -19,6 +19,7 @@ import { type Birth, nodeOf } from './birth.js';
 import { bytesOfGroup, ENTRY_HEAD_BYTES_MAX, encodeEntry, RULES } from './entry.js';
 import { LogTail } from './log-tail.js';
 import type { StateMachine } from './machine.js';
+import { Pins } from './pins.js';
 import type { StateMeta } from './record.js';
 import { Requests, type SlotRequest, type TakenRead, type TakenWrite } from './requests.js';
 import { SlotClock } from './stamp.js';
@@ -83,6 +84,7 @@ export class Slot<R> {
   private readonly tail: LogTail;
   private readContext = 0;
   private readonly readRanges = new WeakMap<TakenRead<R>, RangeCache>();
+  private readonly pins = new Pins();
   private clockWanted = false;
   /** The newest entry that this leader knows to be on its way: it moves slot time when it comes. */
   private clockEntryIndex = 0;
@@ -372,7 +374,7 @@ export class Slot<R> {
     const needs = this.run.go();
     if (needs === undefined) return true;
     this.loading = true;
-    void this.load(needs, this.run.ranges).then(() => {
+    void this.load(needs, this.run.ranges, this.run).then(() => {
       this.loading = false;
       this.wake();
     });
@@ -390,13 +392,15 @@ export class Slot<R> {
     this.appliedTerm = entry.term;
     if (this.run !== undefined) this.clock.observe(this.run.entry.timeMs, entry.index > this.replayedIndex);
     const replies = this.run?.replies ?? [];
+    if (this.run !== undefined) this.pins.ended(this.run);
     this.run = undefined;
     this.raft.applied(entry.index);
     this.requests.applied(entry.index, entry.term, replies);
     this.parts.entryApplied(this, entry.index, entry.term, entry.data);
   }
 
-  private async load(needs: readonly PageNeed[], ranges: RangeCache): Promise<void> {
+  private async load(needs: readonly PageNeed[], ranges: RangeCache, waiting: object): Promise<void> {
+    this.pins.add(waiting, needs);
     // Before the load, not after: what it brings is wanted by the run that waits for it.
     this.trimPool();
     try {
@@ -415,7 +419,7 @@ export class Slot<R> {
     const { state } = this;
     const poolBytes = this.parts.settings.poolBytes / this.parts.sharers();
     if (state.poolBytes - state.dirtyBytes <= poolBytes) return;
-    state.evict(state.dirtyBytes + Math.floor(poolBytes * 0.9));
+    state.evict(state.dirtyBytes + Math.floor(poolBytes * 0.9), this.pins.names());
   }
 
   /** Between entries only: a read never sees half of one. */
@@ -453,7 +457,8 @@ export class Slot<R> {
       this.requests.again(read);
       return this.wake();
     }
-    void this.load(needs, ranges).then(() => {
+    read.release = () => this.pins.ended(read);
+    void this.load(needs, ranges, read).then(() => {
       this.requests.again(read);
       this.wake();
     });

@@ -161,10 +161,10 @@ export class SlotState {
   }
 
   /** Drops clean cells, oldest first, until the pool holds at most `bytes`. */
-  evict(bytes: number): void {
+  evict(bytes: number, pinned: ReadonlySet<string> = NO_NAMES): void {
     for (const cell of this.cells.values()) {
       if (this.poolBytes <= bytes) return;
-      if (this.dirty.has(cell) || this.frozen?.cells.has(cell)) continue;
+      if (pinned.has(cell.name) || this.dirty.has(cell) || this.frozen?.cells.has(cell)) continue;
       this.drop(cell);
       if (cell.record !== undefined) this.complete = false;
     }
@@ -214,3 +214,4 @@ export function writesOf(stateId: number, cell: Cell): EngineWrite[] {
 }
 
 const EMPTY = Buffer.alloc(0);
+const NO_NAMES: ReadonlySet<string> = new Set();

@@ -1,6 +1,7 @@
 /**
  * A socket that says what it is told to and keeps what it hears: for clients that do not keep to the protocol.
  */
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { waitUntil } from '../../jepsen-style/processes.js';
 
@@ -12,20 +13,15 @@ export class RawSocket {
   private readonly socket: Socket;
   /** The other side has said goodbye, or the connection is broken. */
   isOver = false;
-  private connected = false;
 
   static async connect(port: number): Promise<RawSocket> {
     const raw = new RawSocket(port);
-    await raw.until('connected', () => raw.connected || raw.isOver);
-    if (!raw.connected) throw new Error(`no connection to port ${port}`);
+    await once(raw.socket, 'connect');
     return raw;
   }
 
   private constructor(port: number) {
     this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
-    this.socket.on('connect', () => {
-      this.connected = true;
-    });
     this.socket.on('data', (chunk) => {
       this.heard.push(chunk);
       this.heardBytes += chunk.length;

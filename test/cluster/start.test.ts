@@ -171,7 +171,7 @@ test('redis-benchmark runs to its end', async () => {
 
 test('Ctrl-C stops everything, and the next start finds the data', async () => {
   await cli(cluster.port, 'set', 'kept', 'through the night');
-  signal(cluster.launcherPid, 'SIGINT');
+  cluster.interrupt();
   assert.deepEqual(await cluster.launcherExit(), { code: 0, signal: null });
   assert.deepEqual(cluster.processes(), []);
   assert.deepEqual(cluster.pidFiles(), []);

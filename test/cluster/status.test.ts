@@ -91,12 +91,6 @@ async function becomes(expected: RegExp, question: () => Promise<string>): Promi
   assert.ok(await waitUntil(isSo, 30_000), `${answer} does not become ${expected}`);
 }
 
-/** How many replicas a node says that it holds. */
-async function replicasOf(node: number): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${cluster.httpPort(node)}/metrics`)).text();
-  return Number(/^talus_replicas (\d+)$/m.exec(text)?.[1]);
-}
-
 async function passwordFile(name: string, password: string): Promise<string> {
   const file = join(cluster.folder, name);
   await writeFile(file, `${password}\n`, { mode: 0o600 });
@@ -268,7 +262,9 @@ test('a dropped table is gone, and a new one of its name is empty', async () => 
   assert.equal(answer, '(error) ERR the table of this connection was dropped: SELECT another');
   // 16 of default and that of drafts, which has one replica.
   const isCleared = async (): Promise<boolean> =>
-    (await Promise.all([1, 2, 3].map(replicasOf))).reduce((sum, count) => sum + count) === 49;
+    (await Promise.all([1, 2, 3].map((node) => cluster.metric(node, 'talus_replicas')))).reduce(
+      (sum, count) => sum + count,
+    ) === 49;
   assert.ok(await waitUntil(isCleared, 30_000), 'the replicas of the dropped table go');
   await good('table', 'create', 'orders', '--slots', '2');
   const again = await cluster.connect(2);

@@ -138,8 +138,21 @@ export class TalusCluster {
     return processesNaming(this.folder);
   }
 
+  /** A number that a node tells of itself on /metrics. */
+  async metric(node: number, name: string): Promise<number> {
+    const text = await (await fetch(`http://127.0.0.1:${this.httpPort(node)}/metrics`)).text();
+    const value = new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1];
+    if (value === undefined) throw new Error(`node-${node} tells no ${name}`);
+    return Number(value);
+  }
+
   async connect(node = 1, timeoutMs = 10_000): Promise<RespClient> {
     return RespClient.connect({ host: '127.0.0.1', port: this.port + node - 1 }, timeoutMs);
+  }
+
+  /** Ctrl-C. */
+  interrupt(): void {
+    signal(this.launcherPid, 'SIGINT');
   }
 
   /** How the launcher ended. */

@@ -7,9 +7,9 @@
  * `inOrder` asks for: nothing acknowledged lost, no vote given twice, equal replicas, also after one more power cut.
  */
 import { DEFAULT_CONNECTION_LIMITS } from '../../src/resp/limits.js';
-import { healed, inOrder, newWorkload, type RunResult, runWorld } from './simulate.js';
 import { SimClient } from './sim-clients.js';
 import type { EndMode, SimMachine } from './sim-machine.js';
+import { healed, inOrder, newWorkload, type RunResult, runWorld } from './simulate.js';
 import type { Scenario } from './swarm.js';
 import type { Command, Workload } from './workload.js';
 import type { World } from './world.js';
@@ -26,11 +26,16 @@ const KIB = 1024;
 const STEP_MS_MAX = 20_000;
 const DOWN_US = 40_000;
 
-/** How many effects the undisturbed story has. */
+/** How many effects the undisturbed story has, up to where the judging begins. */
 export async function countEffects(): Promise<number> {
   let effects = 0;
-  await runWorld({ seed: SEED, scenario: STORY, effect: () => ++effects < 0 }, story);
-  return effects;
+  let told = 0;
+  await runWorld({ seed: SEED, scenario: STORY, effect: () => ++effects < 0 }, async (world) => {
+    const workload = await story(world);
+    told = effects;
+    return inOrder(world, workload);
+  });
+  return told;
 }
 
 export function crashAt(point: CrashPoint): Promise<RunResult> {
@@ -42,9 +47,10 @@ export function crashAt(point: CrashPoint): Promise<RunResult> {
     for (const victim of victims) crash(world!, victim, point.mode);
     return true;
   };
-  return runWorld({ seed: SEED, scenario: STORY, effect }, (own) => {
+  return runWorld({ seed: SEED, scenario: STORY, effect }, async (own) => {
     world = own;
-    return story(own);
+    const workload = await story(own);
+    return inOrder(own, workload);
   });
 }
 
@@ -54,21 +60,46 @@ function crash(world: World, machine: SimMachine, mode: EndMode): void {
   world.scheduler.after(DOWN_US, 'reboot', undefined, () => world.bootIfDown(machine));
 }
 
-async function story(world: World): Promise<number> {
+async function story(world: World): Promise<Workload> {
   const workload = newWorkload(world, STORY);
   await world.start();
-  await say(world, 1, (own, s) => [own.set('a', s), own.increment('count0', s), own.append('log0', s), own.mset(s, ['a', 'b', 'c'])], workload);
-  await say(world, 2, (own, s) => [own.setExpiring(s, 30), own.set('b', s), own.append('log0', s), own.get('a', s)], workload);
+  await say(
+    world,
+    1,
+    (own, s) => [
+      own.set('a', s),
+      own.increment('count0', s),
+      own.append('log0', s),
+      own.mset(s, ['a', 'b', 'c']),
+    ],
+    workload,
+  );
+  await say(
+    world,
+    2,
+    (own, s) => [own.setExpiring(s, 30), own.set('b', s), own.append('log0', s), own.get('a', s)],
+    workload,
+  );
   for (const { node } of world.machines) void node?.checkpointer.round();
   await world.scheduler.runUntil(world.scheduler.nowUs + 60_000);
-  await say(world, 3, (own, s) => [own.increment('count0', s), own.append('log0', s), own.mget(s, ['a', 'b', 'c'])], workload);
+  await say(
+    world,
+    3,
+    (own, s) => [own.increment('count0', s), own.append('log0', s), own.mget(s, ['a', 'b', 'c'])],
+    workload,
+  );
   await say(world, 1, (own, s) => [own.flush(s), own.set('a', s), own.increment('count1', s)], workload);
   for (const { node } of world.machines) void node?.checkpointer.round();
   await say(world, 2, (own, s) => [own.append('log1', s), own.set('d', s), own.setExpiring(s, 20)], workload);
   crash(world, world.machines[0]!, 'kill');
-  await say(world, 3, (own, s) => [own.append('log1', s), own.increment('count1', s), own.mget(s, ['a', 'd'])], workload);
+  await say(
+    world,
+    3,
+    (own, s) => [own.append('log1', s), own.increment('count1', s), own.mget(s, ['a', 'd'])],
+    workload,
+  );
   await healed(world);
-  return inOrder(world, workload);
+  return workload;
 }
 
 /** Asks through one machine and waits until the fate of everything asked is known, good or bad. */
@@ -84,7 +115,14 @@ async function say(
     return commands.shift();
   };
   const number = ++world.clientNumber;
-  const client = new SimClient(number, machine, world, world.dice(number), { pipeline: 4, thinkUsMax: 1000 }, next);
+  const client = new SimClient(
+    number,
+    machine,
+    world,
+    world.dice(number),
+    { pipeline: 4, thinkUsMax: 1000 },
+    next,
+  );
   client.start();
   await world.wait('a step of the story', STEP_MS_MAX, () => client.ended);
 }

@@ -125,7 +125,10 @@ export class Faults {
     if (other === undefined) return;
     const shapes = [
       [[nodeId, other]],
-      [[nodeId, other], [other, nodeId]],
+      [
+        [nodeId, other],
+        [other, nodeId],
+      ],
       others.map((each) => [nodeId, each]),
       others.map((each) => [each, nodeId]),
     ] as readonly (readonly (readonly [number, number])[])[];

@@ -15,7 +15,12 @@ interface Options {
 function optionsOf(argv: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...argv],
-    options: { seeds: { type: 'string' }, from: { type: 'string' }, seed: { type: 'string' }, quiet: { type: 'boolean' } },
+    options: {
+      seeds: { type: 'string' },
+      from: { type: 'string' },
+      seed: { type: 'string' },
+      quiet: { type: 'boolean' },
+    },
   });
   const number = (name: 'seeds' | 'from' | 'seed', fallback: number): number => {
     const text = values[name];
@@ -36,7 +41,8 @@ async function main(argv: readonly string[]): Promise<number> {
     try {
       const first = await simulate(seed, options.loud ? (line) => console.log(line) : undefined);
       const second = await simulate(seed);
-      if (first.traceHash !== second.traceHash) throw new Error(`two runs differ: ${first.traceHash}, ${second.traceHash}`);
+      if (first.traceHash !== second.traceHash)
+        throw new Error(`two runs differ: ${first.traceHash}, ${second.traceHash}`);
       totals.add(first);
     } catch (why) {
       failures++;
@@ -64,7 +70,8 @@ class Totals {
     this.events += result.events;
     this.virtualMs += result.virtualMs;
     this.undecided += result.undecided;
-    for (const [what, times] of result.counters) this.counters.set(what, (this.counters.get(what) ?? 0) + times);
+    for (const [what, times] of result.counters)
+      this.counters.set(what, (this.counters.get(what) ?? 0) + times);
   }
 
   print(seeds: number, failures: number, seconds: number): void {

@@ -92,7 +92,8 @@ export class Scheduler {
       settled = true;
     };
     promise.then(mark, mark);
-    if (!(await this.runUntil(this.nowUs + limitUs, () => settled))) throw new Error(`${what}: not settled in time`);
+    if (!(await this.runUntil(this.nowUs + limitUs, () => settled)))
+      throw new Error(`${what}: not settled in time`);
     return promise;
   }
 

@@ -5,7 +5,12 @@
  * server wrote before it died the client may still read everything. Events of the server's side belong to the server's life.
  */
 import type { Random } from '../../src/random.js';
-import { type ByteStream, Connection, type ConnectionOptions, type RequestHandler } from '../../src/resp/connection.js';
+import {
+  type ByteStream,
+  Connection,
+  type ConnectionOptions,
+  type RequestHandler,
+} from '../../src/resp/connection.js';
 import { ReplyDecoder } from '../../src/resp/decoder.js';
 import type { Reply } from '../../src/resp/reply.js';
 import type { Scheduler } from './scheduler.js';
@@ -104,7 +109,13 @@ export class ClientConnection implements ByteStream {
     if (this.server !== undefined) return;
     const { connectionId, limits, life } = this.options;
     const [remoteAddress, localAddress] = ['127.0.0.1:50000', '127.0.0.1:9221'];
-    const options = { id: connectionId, remoteAddress, localAddress, limits, defer: (run: () => void) => life.defer(run) };
+    const options = {
+      id: connectionId,
+      remoteAddress,
+      localAddress,
+      limits,
+      defer: (run: () => void) => life.defer(run),
+    };
     this.server = new Connection(this, options, (connection) => this.options.open(connection));
   }
 

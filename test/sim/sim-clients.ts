@@ -6,8 +6,8 @@
  */
 import type { Random } from '../../src/random.js';
 import type { Reply } from '../../src/resp/reply.js';
-import type { Scheduler } from './scheduler.js';
 import type { Fate } from './history.js';
+import type { Scheduler } from './scheduler.js';
 import type { ClientConnection, ClientEvents } from './sim-client.js';
 import { type Command, encodeCommand } from './workload.js';
 
@@ -76,7 +76,11 @@ export class SimClient {
     if (this.stopped) return;
     if (this.connection === undefined) this.connect();
     else if (this.waiting.length < this.settings.pipeline) this.ask();
-    this.later(this.connection === undefined ? RECONNECT_US_MAX : this.settings.thinkUsMax, 'client acts', () => this.act());
+    this.later(
+      this.connection === undefined ? RECONNECT_US_MAX : this.settings.thinkUsMax,
+      'client acts',
+      () => this.act(),
+    );
   }
 
   private connect(): void {
@@ -105,7 +109,8 @@ export class SimClient {
   private expectAnswer(): void {
     const { answered, session } = this;
     this.world.scheduler.after(PATIENCE_US, 'client patience', undefined, () => {
-      if (this.session === session && this.answered === answered && this.waiting.length > 0) this.disconnect();
+      if (this.session === session && this.answered === answered && this.waiting.length > 0)
+        this.disconnect();
     });
   }
 

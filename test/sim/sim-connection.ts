@@ -7,7 +7,13 @@
 import type { Lane, NodeId } from '../../src/rpc/transport.js';
 import type { SimNetwork, SimTransport } from './sim-network.js';
 
-export const LANE_CODES: Readonly<Record<Lane, number>> = { control: 1, sync: 2, ack: 3, request: 4, reply: 5 };
+export const LANE_CODES: Readonly<Record<Lane, number>> = {
+  control: 1,
+  sync: 2,
+  ack: 3,
+  request: 4,
+  reply: 5,
+};
 
 interface LaneQueue {
   readonly lane: Lane;
@@ -84,7 +90,13 @@ export class Connection {
     const atUs = Math.max(queue.lastArrivalUs + 1, scheduler.nowUs + this.network.delayUs());
     queue.lastArrivalUs = atUs;
     const [, receiver] = this.endsOf(queue.lane);
-    scheduler.after(atUs - scheduler.nowUs, 'net arrival', receiver.owner, () => this.arrive(queue), LANE_CODES[queue.lane]);
+    scheduler.after(
+      atUs - scheduler.nowUs,
+      'net arrival',
+      receiver.owner,
+      () => this.arrive(queue),
+      LANE_CODES[queue.lane],
+    );
   }
 
   private arrive(queue: LaneQueue): void {

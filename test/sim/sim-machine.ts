@@ -35,7 +35,12 @@ export interface MachineParts {
   readonly settings: NodeSettings;
   readonly log: (machine: SimMachine) => Log;
   readonly observer: (machine: SimMachine) => NodeObserver;
-  readonly placement: (machine: SimMachine, life: ProcessLife, key: string, identity: Identity | undefined) => PlacementClient;
+  readonly placement: (
+    machine: SimMachine,
+    life: ProcessLife,
+    key: string,
+    identity: Identity | undefined,
+  ) => PlacementClient;
   /** A node said that it cannot go on, or its disk operation rejected. */
   readonly fatal: (machine: SimMachine, why: unknown) => void;
   /** Called with each effect's kind before it happens; true when the machine died of it. */
@@ -80,7 +85,13 @@ export class SimMachine {
     const { parts } = this;
     this.lives++;
     const random = seededRandom(parts.seed, this.number, this.lives);
-    const life = new ProcessLife(parts.scheduler, this.number * 1000 + this.lives, parts.clock, random, parts.log(this));
+    const life = new ProcessLife(
+      parts.scheduler,
+      this.number * 1000 + this.lives,
+      parts.clock,
+      random,
+      parts.log(this),
+    );
     this.life = life;
     const schedule = this.scheduleOf(life);
     this.files = this.files.incarnation(schedule);

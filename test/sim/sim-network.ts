@@ -13,8 +13,8 @@
 import { crc32c } from '@node-rs/crc32';
 import type { Random } from '../../src/random.js';
 import type { Lane, NodeId, PeerAddress, PeerTransport, TransportHandlers } from '../../src/rpc/transport.js';
-import { Connection, LANE_CODES } from './sim-connection.js';
 import type { Owner, Scheduler } from './scheduler.js';
+import { Connection, LANE_CODES } from './sim-connection.js';
 
 export interface NetworkSettings {
   /** One way; drawn anew for each message. */
@@ -100,7 +100,8 @@ export class SimNetwork {
   /** A reset out of the blue: both connections of a pair, or one. */
   reset(dialer: NodeId, acceptor: NodeId): void {
     for (const connection of [...this.connections]) {
-      if (connection.dialer.nodeId === dialer && connection.acceptor.nodeId === acceptor) this.break(connection);
+      if (connection.dialer.nodeId === dialer && connection.acceptor.nodeId === acceptor)
+        this.break(connection);
     }
   }
 
@@ -118,7 +119,8 @@ export class SimNetwork {
     this.scheduler.after(this.delayUs() + this.delayUs(), 'net dial', dialer.owner, () => {
       if (!dialer.wants(to, attempt)) return;
       const acceptor = this.listening.get(to);
-      const reachable = acceptor !== undefined && !this.isCut(dialer.nodeId, to) && !this.isCut(to, dialer.nodeId);
+      const reachable =
+        acceptor !== undefined && !this.isCut(dialer.nodeId, to) && !this.isCut(to, dialer.nodeId);
       if (!reachable || this.random.below(16) === 0) return dialer.dialAgain(to, attempt);
       this.accept(dialer, acceptor, attempt);
     });

@@ -157,7 +157,8 @@ export class SimPlacementClient implements PlacementClient {
     const known = this.identity ?? {};
     scheduler.after(this.placement.delayUs(), 'pm register', pm.life, () => {
       pm.manager.register({ registrationKey, address, ...known }).then(
-        (identity) => this.toNode(attempt, 'pm registered', () => void this.registered(pm, identity, attempt)),
+        (identity) =>
+          this.toNode(attempt, 'pm registered', () => void this.registered(pm, identity, attempt)),
         () => this.toNode(attempt, 'pm refused', () => this.tryLater(RETRY_MS)),
       );
     });
@@ -239,11 +240,15 @@ class Session implements NodeSession {
 
   toPm(run: () => void): void {
     this.forPm.push(run);
-    this.placement.scheduler.after(this.placement.delayUs(), 'pm word', this.pm.life, () => this.forPm.shift()!());
+    this.placement.scheduler.after(this.placement.delayUs(), 'pm word', this.pm.life, () =>
+      this.forPm.shift()!(),
+    );
   }
 
   private toNode(run: () => void): void {
     this.forNode.push(run);
-    this.placement.scheduler.after(this.placement.delayUs(), 'node word', this.life, () => this.forNode.shift()!());
+    this.placement.scheduler.after(this.placement.delayUs(), 'node word', this.life, () =>
+      this.forNode.shift()!(),
+    );
   }
 }

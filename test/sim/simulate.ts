@@ -8,7 +8,7 @@ import { compareReplicas } from './checks/dumps.js';
 import { judge } from './checks/judge.js';
 import { type ClientSettings, SimClient } from './sim-clients.js';
 import { type Scenario, scenarioOf } from './swarm.js';
-import { Workload, type Command } from './workload.js';
+import { type Command, Workload } from './workload.js';
 import { World, type WorldOptions } from './world.js';
 
 export interface RunResult {
@@ -42,7 +42,10 @@ export function simulate(seed: number, say?: (line: string) => void): Promise<Ru
 }
 
 /** Runs `story` in a world of its own, guarded: whatever goes wrong anywhere comes out as a RunFailure. */
-export async function runWorld(options: WorldOptions, story: (world: World) => Promise<number>): Promise<RunResult> {
+export async function runWorld(
+  options: WorldOptions,
+  story: (world: World) => Promise<number>,
+): Promise<RunResult> {
   const world = new World(options);
   const rejected = (why: unknown): void => world.scheduler.fail(why);
   process.on('unhandledRejection', rejected);
@@ -53,7 +56,11 @@ export async function runWorld(options: WorldOptions, story: (world: World) => P
     return { traceHash: trace.hash, events, virtualMs, counters, undecided };
   } catch (why) {
     const error = why instanceof Error ? why : new Error(String(why));
-    const report = [`at ${world.scheduler.nowMs} ms`, world.describe(), ...world.scheduler.trace.lastEvents()].join('\n');
+    const report = [
+      `at ${world.scheduler.nowMs} ms`,
+      world.describe(),
+      ...world.scheduler.trace.lastEvents(),
+    ].join('\n');
     throw new RunFailure(error.message, report, error);
   } finally {
     process.off('unhandledRejection', rejected);
@@ -114,7 +121,8 @@ export async function inOrder(world: World, workload: Workload): Promise<number>
   await world.wait('all replicas to be equal', HEAL_MS_MAX, () => world.allEqual());
   const after = await compareReplicas(world);
   for (const [groupId, rows] of before) {
-    if (after.get(groupId)?.size !== rows.size) throw new Error(`group ${groupId}: keys came or went while nobody wrote`);
+    if (after.get(groupId)?.size !== rows.size)
+      throw new Error(`group ${groupId}: keys came or went while nobody wrote`);
   }
   const verdict = judge(world.history);
   if (verdict.faults.length > 0) throw new Error(verdict.faults.join('\n'));
@@ -131,7 +139,7 @@ async function readEverything(world: World, workload: Workload, purpose: number)
   const dice = world.dice(purpose);
   const waiting = new Set(world.history.keys.keys());
   const attempts = new Map<string, number>();
-  let queue = [...waiting];
+  const queue = [...waiting];
   const again = (key: string): void => {
     const made = (attempts.get(key) ?? 0) + 1;
     attempts.set(key, made);
@@ -147,7 +155,8 @@ async function readEverything(world: World, workload: Workload, purpose: number)
       settle: (fate, reply) => {
         command.settle(fate, reply);
         if (fate !== 'done') return again(key);
-        if (key.startsWith('ttl') && reply!.kind !== 'null') throw new Error(`${key} is alive after its time`);
+        if (key.startsWith('ttl') && reply!.kind !== 'null')
+          throw new Error(`${key} is alive after its time`);
         waiting.delete(key);
       },
     };

@@ -105,7 +105,10 @@ function nodeSettings(random: Random): NodeSettings {
     tickMs: pick(random, [5, 20]),
     reportIntervalMs: 500,
     drainTimeoutMs: 500,
-    router: { requestTimeoutMs: pick(random, [400, 1500, 5000]), noLeaderTimeoutMs: pick(random, [300, 1500]) },
+    router: {
+      requestTimeoutMs: pick(random, [400, 1500, 5000]),
+      noLeaderTimeoutMs: pick(random, [300, 1500]),
+    },
     slot: {
       raft: {
         electionTimeoutMs,
@@ -132,7 +135,11 @@ function nodeSettings(random: Random): NodeSettings {
       dirtyBytesTarget: pick(random, [4 * KIB, 1024 * KIB]),
       dirtyBytesMax: pick(random, [16 * KIB, 4096 * KIB]),
     },
-    binlog: { segmentBytes: pick(random, [1 * KIB, 32 * KIB, 1024 * KIB]), binlogBytesMax: 16 * KIB, freeBytesMin: DISK_LOW_BYTES },
+    binlog: {
+      segmentBytes: pick(random, [1 * KIB, 32 * KIB, 1024 * KIB]),
+      binlogBytesMax: 16 * KIB,
+      freeBytesMin: DISK_LOW_BYTES,
+    },
     connection: { ...DEFAULT_CONNECTION_LIMITS, requestsPerTurnMax: pick(random, [1, 256]) },
   };
 }

@@ -122,7 +122,10 @@ export class Workload {
   }
 
   mget(session: string, keys = this.registers()): Command {
-    const parts = keys.map((key) => ({ key, recorded: this.begin(key, { kind: 'get', found: undefined }, session) }));
+    const parts = keys.map((key) => ({
+      key,
+      recorded: this.begin(key, { kind: 'get', found: undefined }, session),
+    }));
     return this.command(['MGET', ...keys], (fate, reply) => {
       const items = fate === 'done' ? itemsOf(reply!) : [];
       parts.forEach(({ key, recorded }, i) => {
@@ -213,7 +216,9 @@ export class Workload {
   private value(session: string): string {
     const value = `${session}.${++this.unique}`;
     const { valueBytesMax } = this.world.settings;
-    return valueBytesMax > 100 && this.random.below(8) === 0 ? value.padEnd(this.random.below(valueBytesMax), '.') : value;
+    return valueBytesMax > 100 && this.random.below(8) === 0
+      ? value.padEnd(this.random.below(valueBytesMax), '.')
+      : value;
   }
 
   private pick<T>(list: readonly T[]): T | undefined {

@@ -58,7 +58,11 @@ export class World {
     this.scheduler = new Scheduler(this.dice(1));
     this.endDice = this.dice(2);
     const codec = createCodec({ encodeEntries, decodeEntries });
-    this.oracles = new Oracles(codec, (why) => this.scheduler.fail(new Error(why)), (what) => this.counted(what));
+    this.oracles = new Oracles(
+      codec,
+      (why) => this.scheduler.fail(new Error(why)),
+      (what) => this.counted(what),
+    );
     this.network = new SimNetwork(this.scheduler, this.dice(3), scenario.network, {
       sent: (_from, _to, lane, message) => this.oracles.sent(lane, message),
       effect: (owner) => this.machines[Math.floor(owner.ownerId / 1000) - 1]!.effect('network send'),
@@ -90,7 +94,8 @@ export class World {
   async wait(what: string, limitMs: number, condition: () => boolean): Promise<void> {
     const deadlineUs = this.scheduler.nowUs + limitMs * 1000;
     while (!condition()) {
-      if (this.scheduler.nowUs >= deadlineUs) throw new Error(`waited ${limitMs} ms for ${what}\n${this.describe()}`);
+      if (this.scheduler.nowUs >= deadlineUs)
+        throw new Error(`waited ${limitMs} ms for ${what}\n${this.describe()}`);
       await this.scheduler.runUntil(this.scheduler.nowUs + POLL_US);
     }
   }
@@ -150,10 +155,16 @@ export class World {
   allEqual(): boolean {
     if (!this.allLed()) return false;
     return this.groupIds().every((groupId) => {
-      const statuses = this.replicasOf(groupId).map((slot) => ({ ...slot.status, applied: slot.appliedTo.index }));
+      const statuses = this.replicasOf(groupId).map((slot) => ({
+        ...slot.status,
+        applied: slot.appliedTo.index,
+      }));
       const first = statuses[0]!;
       const leaders = statuses.filter(({ role }) => role === 'leader').length;
-      return leaders === 1 && statuses.every((status) => same(status, first) && status.applied === status.lastIndex);
+      return (
+        leaders === 1 &&
+        statuses.every((status) => same(status, first) && status.applied === status.lastIndex)
+      );
     });
   }
 
@@ -161,7 +172,8 @@ export class World {
   describe(): string {
     const lines = this.machines.map((machine) => {
       const { number, nodeId, life, node } = machine;
-      const state = life === undefined ? 'down' : node === undefined ? 'opening' : `up, epoch ${node.topology().epoch}`;
+      const state =
+        life === undefined ? 'down' : node === undefined ? 'opening' : `up, epoch ${node.topology().epoch}`;
       const slots = [...(node?.replicas.all ?? [])].map((slot) => {
         const { role, term, leader, lastIndex, commitIndex } = slot.status;
         const { index } = slot.appliedTo;

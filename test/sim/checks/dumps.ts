@@ -12,7 +12,9 @@ const GARBAGE_ROUNDS_MAX = 100;
 const SETTLE_US = 10_000_000;
 
 /** Checkpoints everything, then compares. Resolves with the rows of each group, by hex key. */
-export async function compareReplicas(world: World): Promise<ReadonlyMap<number, ReadonlyMap<string, string>>> {
+export async function compareReplicas(
+  world: World,
+): Promise<ReadonlyMap<number, ReadonlyMap<string, string>>> {
   for (const machine of world.machines) await settle(world, checkpointAll(machine), 'a checkpoint');
   const groups = new Map<number, ReadonlyMap<string, string>>();
   for (const machine of world.machines) {
@@ -45,7 +47,8 @@ async function rowsOf(engine: Engine, slot: NodeSlot): Promise<Map<string, strin
   const rows = new Map<string, string>();
   for (const [key, value] of await read(engine, stateRange(stateId))) {
     // The meta also says how far this replica got and when: its own affair.
-    if (!key.equals(metaKey(stateId))) rows.set(key.subarray(STATE_ID_BYTES).toString('hex'), value.toString('hex'));
+    if (!key.equals(metaKey(stateId)))
+      rows.set(key.subarray(STATE_ID_BYTES).toString('hex'), value.toString('hex'));
   }
   return rows;
 }
@@ -57,7 +60,8 @@ async function nothingElse(machine: SimMachine): Promise<void> {
   const everything = { from: stateRange(1).from, to: Buffer.alloc(STATE_ID_BYTES + 1, 0xff) };
   for (const [key] of await read(machine.engine, everything)) {
     const stateId = key.readUInt32BE();
-    if (!live.has(stateId)) throw new Error(`machine ${machine.number}: a row of state ${stateId}, which nobody has`);
+    if (!live.has(stateId))
+      throw new Error(`machine ${machine.number}: a row of state ${stateId}, which nobody has`);
   }
   const known = new Set([...machine.node!.replicas.all].map((slot) => slot.replicaId));
   for (const [key] of pointers) {
@@ -68,7 +72,8 @@ async function nothingElse(machine: SimMachine): Promise<void> {
 async function read(engine: Engine, range: EngineRange): Promise<(readonly [Buffer, Buffer])[]> {
   const cursor = engine.iterate(range);
   const rows: (readonly [Buffer, Buffer])[] = [];
-  for (let page = await cursor.next(10_000); page.length > 0; page = await cursor.next(10_000)) rows.push(...page);
+  for (let page = await cursor.next(10_000); page.length > 0; page = await cursor.next(10_000))
+    rows.push(...page);
   await cursor.close();
   return rows;
 }
@@ -82,7 +87,9 @@ function mustEqual(
   for (const key of new Set([...a.keys(), ...b.keys()])) {
     if (a.get(key) === b.get(key)) continue;
     const text = Buffer.from(key, 'hex').toString('latin1');
-    throw new Error(`group ${groupId}: ${JSON.stringify(text)} is ${a.get(key)} elsewhere, ${b.get(key)} on machine ${machine}`);
+    throw new Error(
+      `group ${groupId}: ${JSON.stringify(text)} is ${a.get(key)} elsewhere, ${b.get(key)} on machine ${machine}`,
+    );
   }
 }
 

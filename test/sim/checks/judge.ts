@@ -26,7 +26,8 @@ export function judge(history: History): Judgement {
     if (key.startsWith('log')) faults.push(...logFaults(key, list));
     const verdict = checkLinearizable(keyModel, list, STEPS_MAX);
     if (verdict.kind === 'unknown') undecided.push(key);
-    if (verdict.kind === 'illegal') faults.push(`key ${key} is not linearizable\n${explain(keyModel, list, verdict.prefix)}`);
+    if (verdict.kind === 'illegal')
+      faults.push(`key ${key} is not linearizable\n${explain(keyModel, list, verdict.prefix)}`);
   }
   return { keys: history.keys.size, undecided, faults };
 }
@@ -58,13 +59,16 @@ function logFaults(key: string, list: readonly Recorded[]): string[] {
   for (const { action } of list) {
     if (action.kind !== 'append') continue;
     possible.add(action.value);
-    if (action.length !== undefined && !seen.has(action.value)) faults.push(`${key}: acknowledged ${action.value} is lost`);
+    if (action.length !== undefined && !seen.has(action.value))
+      faults.push(`${key}: acknowledged ${action.value} is lost`);
   }
-  for (const word of seen) if (!possible.has(word)) faults.push(`${key}: ${word} was refused or never asked for`);
+  for (const word of seen)
+    if (!possible.has(word)) faults.push(`${key}: ${word} was refused or never asked for`);
   const newest = new Map<string, number>();
   for (const word of words) {
     const [session, number] = word.split('-') as [string, string];
-    if (Number(number) < (newest.get(session) ?? -1)) faults.push(`${key}: ${word} out of its session's order`);
+    if (Number(number) < (newest.get(session) ?? -1))
+      faults.push(`${key}: ${word} out of its session's order`);
     newest.set(session, Number(number));
   }
   return faults;
@@ -74,7 +78,8 @@ function logFaults(key: string, list: readonly Recorded[]): string[] {
 function lastSeen(list: readonly Recorded[]): string | null {
   let last: Recorded | undefined;
   for (const recorded of list) {
-    if (recorded.action.kind === 'get' && recorded.end !== Infinity && recorded.end > (last?.end ?? 0)) last = recorded;
+    if (recorded.action.kind === 'get' && recorded.end !== Infinity && recorded.end > (last?.end ?? 0))
+      last = recorded;
   }
   return (last?.action as (Action & { kind: 'get' }) | undefined)?.found ?? null;
 }

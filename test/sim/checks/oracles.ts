@@ -10,8 +10,8 @@ import { crc32c } from '@node-rs/crc32';
 import type { NodeObserver } from '../../../src/node/node.js';
 import type { NodeSlot } from '../../../src/node/replicas.js';
 import type { RaftCodec } from '../../../src/rpc/codec.js';
-import { decodeEntry } from '../../../src/slot/entry.js';
 import type { Lane } from '../../../src/rpc/transport.js';
+import { decodeEntry } from '../../../src/slot/entry.js';
 
 interface Applied {
   readonly term: number;
@@ -61,7 +61,8 @@ export class Oracles {
     const key = `${groupId}/${term}/${voter}`;
     const before = this.votes.get(key);
     if (before === undefined) this.votes.set(key, candidate);
-    else if (before !== candidate) this.fail(`group ${groupId}, term ${term}: ${voter} voted for ${before} and for ${candidate}`);
+    else if (before !== candidate)
+      this.fail(`group ${groupId}, term ${term}: ${voter} voted for ${before} and for ${candidate}`);
   }
 
   private statusChanged(ownerId: number, slot: NodeSlot): void {
@@ -75,7 +76,9 @@ export class Oracles {
       this.fail(`group ${groupId}, term ${term}: both ${before} and ${ownerId} lead`);
     }
     if (before === undefined && lastIndex < this.lastApplied(groupId)) {
-      this.fail(`group ${groupId}: the leader of term ${term} ends at ${lastIndex}, ${this.lastApplied(groupId)} is applied`);
+      this.fail(
+        `group ${groupId}: the leader of term ${term} ends at ${lastIndex}, ${this.lastApplied(groupId)} is applied`,
+      );
     }
     if (before === undefined) this.counted('leaders elected');
     this.leaders.set(key, ownerId);
@@ -92,13 +95,17 @@ export class Oracles {
     const first = list[index - 1];
     const before = list[index - 2]?.timeMs ?? 0;
     const timeMs = data.length > 0 ? decodeEntry(data).timeMs : before;
-    if (timeMs < before) this.fail(`group ${groupId}: slot time goes back from ${before} to ${timeMs} at entry ${index}`);
+    if (timeMs < before)
+      this.fail(`group ${groupId}: slot time goes back from ${before} to ${timeMs} at entry ${index}`);
     const entry: Applied = { term, timeMs, checksum: crc32c(data) };
     if (first === undefined) {
-      if (index !== list.length + 1) this.fail(`group ${groupId}: ${index} applied first, ${list.length} is the last known`);
+      if (index !== list.length + 1)
+        this.fail(`group ${groupId}: ${index} applied first, ${list.length} is the last known`);
       list.push(entry);
     } else if (first.term !== term || first.checksum !== entry.checksum) {
-      this.fail(`group ${groupId}: entry ${index} was applied as ${JSON.stringify(first)} and as ${JSON.stringify(entry)}`);
+      this.fail(
+        `group ${groupId}: entry ${index} was applied as ${JSON.stringify(first)} and as ${JSON.stringify(entry)}`,
+      );
     }
   }
 
@@ -106,9 +113,11 @@ export class Oracles {
     const { groupId } = slot.birth;
     const key = `${ownerId}/${groupId}`;
     const before = this.positions.get(key);
-    if (before !== undefined && index !== before + 1) this.fail(`group ${groupId}: ${ownerId} applied ${index} after ${before}`);
+    if (before !== undefined && index !== before + 1)
+      this.fail(`group ${groupId}: ${ownerId} applied ${index} after ${before}`);
     this.positions.set(key, index);
     const { commitIndex } = slot.status;
-    if (index > commitIndex) this.fail(`group ${groupId}: ${ownerId} applied ${index}, committed is ${commitIndex}`);
+    if (index > commitIndex)
+      this.fail(`group ${groupId}: ${ownerId} applied ${index}, committed is ${commitIndex}`);
   }
 }
