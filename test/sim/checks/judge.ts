@@ -24,6 +24,7 @@ export function judge(history: History): Judgement {
   for (const [key, list] of history.keys) {
     if (key.startsWith('count')) faults.push(...counterFaults(key, list));
     if (key.startsWith('log')) faults.push(...logFaults(key, list));
+    faults.push(...sessionFaults(key, list));
     const verdict = checkLinearizable(keyModel, list, STEPS_MAX);
     if (verdict.kind === 'unknown') undecided.push(key);
     if (verdict.kind === 'illegal')
@@ -70,6 +71,30 @@ function logFaults(key: string, list: readonly Recorded[]): string[] {
     if (Number(number) < (newest.get(session) ?? -1))
       faults.push(`${key}: ${word} out of its session's order`);
     newest.set(session, Number(number));
+  }
+  return faults;
+}
+
+/**
+ * One connection's commands on one key run in the order sent, also those under way together, which linearizability alone does not
+ * ask for: a read sees no value that its own session asked for later, and none that its own session overwrote before.
+ */
+function sessionFaults(key: string, list: readonly Recorded[]): string[] {
+  const faults: string[] = [];
+  const writes = list.filter(({ action }) => action.kind === 'set');
+  const byValue = new Map(writes.map((write) => [(write.action as Action & { kind: 'set' }).value, write]));
+  for (const read of list) {
+    const found = read.action.kind === 'get' ? read.action.found : undefined;
+    const write = typeof found === 'string' ? byValue.get(found) : undefined;
+    if (write === undefined || write.label !== read.label) continue;
+    const between = (other: Recorded): boolean =>
+      other.label === read.label &&
+      other.end !== Infinity &&
+      other.start > write.start &&
+      other.start < read.start;
+    if (write.start > read.start) faults.push(`${key}: ${read.label} read ${found}, which it wrote later`);
+    else if (writes.some(between))
+      faults.push(`${key}: ${read.label} read ${found}, which it had overwritten`);
   }
   return faults;
 }
