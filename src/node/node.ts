@@ -345,6 +345,8 @@ export class Node implements SessionHost {
 
   private slotChanged(slot: NodeSlot): void {
     this.leaders.learn(slot.birth.groupId, this.replicas.leadership(slot.birth.groupId));
+    // Whether anybody asks /readyz or not: that it was ready once is remembered.
+    if (!this.hasBeenReady) this.unreadiness();
     this.reportSoon();
   }
 

@@ -4,7 +4,7 @@
  * A lane is one session's way to one group. Commands may be under way to one (leader, term) together, because the stream to
  * it keeps their order; nothing goes to another while the fate of one is open. A definite "not the leader" is
  * tried again, in the order sent, until the deadline; an unknown outcome is told and never tried again, except that a
- * read, which changes nothing, may be.
+ * read, which changes nothing, may be. What a later command of the lane has passed is not tried again: it would run out of order.
  */
 import type { Env, Timer } from '../env.js';
 import type { Reply } from '../resp/reply.js';
@@ -96,6 +96,8 @@ class Lane {
   private underWay = 0;
   /** Refused, to be sent again before anything newer. */
   private again: Routed[] = [];
+  /** The newest request that ran, or may have. */
+  private ranUpTo = 0;
   private waiting = false;
   private timer: Timer | undefined;
 
@@ -149,12 +151,19 @@ class Lane {
     this.underWay--;
     const retry = this.mayRetry(request, leader, outcome);
     if (retry) this.again.push(request);
-    if (this.again.length > 0 && this.underWay === 0) {
-      this.queue = [...this.again.sort((a, b) => a.sequence - b.sequence), ...this.queue];
-      this.again = [];
-    }
+    else if (outcome.kind !== 'refused') this.ranUpTo = Math.max(this.ranUpTo, request.sequence);
+    const passed = this.underWay === 0 ? this.takeAgain() : [];
     if (!retry) request.done(settled(outcome));
+    for (const each of passed) each.done({ kind: 'refused', why: 'noLeader' });
     this.drain();
+  }
+
+  /** What is to be sent again takes its place; what a later request has passed, and so must not run any more, is returned. */
+  private takeAgain(): readonly Routed[] {
+    const again = this.again.sort((a, b) => a.sequence - b.sequence);
+    this.again = [];
+    this.queue = [...again.filter(({ sequence }) => sequence > this.ranUpTo), ...this.queue];
+    return again.filter(({ sequence }) => sequence < this.ranUpTo);
   }
 
   private mayRetry(request: Routed, leader: Leadership, outcome: ForwardOutcome): boolean {

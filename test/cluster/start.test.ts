@@ -16,7 +16,8 @@ let redisCli: string;
 
 before(async () => {
   redisCli = requireDebian('redis-tools');
-  cluster = await TalusCluster.start();
+  // The launcher's own setting, beaten by its flags: in its children's environment it would put them all on one port.
+  cluster = await TalusCluster.start({ environment: { TALUS_PORT: '1' } });
 });
 
 after(() => cluster?.stop());

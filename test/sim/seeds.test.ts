@@ -15,9 +15,10 @@ const REGRESSIONS: readonly (readonly [seed: number, intent: string])[] = [
     'the marker of an abandoned state outlives the rows that it marks, also when a power cut comes between',
   ],
   [3996, 'slot time keeps pace with the clocks while entries follow each other without a break'],
+  [28, "a read that is asked again after a failover is not answered from after its session's later writes"],
   [4154, 'runs that together need more than the pool do not evict each other for ever'],
 ];
-const SEEDS = 120;
+const SEEDS = 100;
 
 /** What a hundred seeds must have met, or they prove little. */
 const MUST_HAVE_MET = [

@@ -9,6 +9,7 @@ import type { World } from '../world.js';
 
 const STATE_ID_BYTES = 4;
 const GARBAGE_ROUNDS_MAX = 100;
+const SHOWN_DIGITS = 80;
 const SETTLE_US = 10_000_000;
 
 /** Checkpoints everything, then compares. Resolves with the rows of each group, by hex key. */
@@ -86,10 +87,9 @@ function mustEqual(
 ): void {
   for (const key of new Set([...a.keys(), ...b.keys()])) {
     if (a.get(key) === b.get(key)) continue;
-    const text = Buffer.from(key, 'hex').toString('latin1');
-    throw new Error(
-      `group ${groupId}: ${JSON.stringify(text)} is ${a.get(key)} elsewhere, ${b.get(key)} on machine ${machine}`,
-    );
+    const text = JSON.stringify(Buffer.from(key, 'hex').toString('latin1'));
+    const [there, here] = [a.get(key)?.slice(0, SHOWN_DIGITS), b.get(key)?.slice(0, SHOWN_DIGITS)];
+    throw new Error(`group ${groupId}: ${text} is ${there} elsewhere, ${here} on machine ${machine}`);
   }
 }
 
