@@ -64,7 +64,7 @@ export const nodeConfigSchema = z.object({
     'how long a stopping node takes new clients while balancers notice that it is not ready',
   ),
   drainTimeoutMs: ms(0, 5000).describe('how long a stopping node serves clients that have not left'),
-  proposalBytesMax: bytes(1024, 96 * MIB).describe('largest log entry'),
+  proposalBytesMax: bytes(1024, 72 * MIB).describe('largest log entry'),
   entryBytesTarget: bytes(1024, 256 * 1024).describe('a log entry takes no further command beyond this'),
   uncommittedBytesMax: bytes(1024, 128 * MIB).describe('entries of one slot that wait for a majority'),
   inflightBytesMax: bytes(1024, 4 * MIB).describe(

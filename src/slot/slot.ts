@@ -323,6 +323,15 @@ export class Slot<R> {
       else this.requests.readIndexRefused(read.context);
     }
     for (const load of ready.loads) void this.loadEntries(load);
+    for (const member of ready.snapshotsWanted) {
+      const { groupId, slot } = this.birth;
+      const follower = nodeOf(member);
+      this.parts.env.log.error('a follower lags beyond the kept log and stays behind', {
+        groupId,
+        slot,
+        follower,
+      });
+    }
     if (ready.status !== undefined) this.roleChanged(ready.status);
   }
 
