@@ -2,12 +2,21 @@
  * Drives all slots of a node: one turn takes what every woken slot has ready, and one binlog batch carries it all.
  *
  * Entries are formed only when no batch is in flight or one just ended, so that what arrives while the disk works goes as
- * one entry a slot; everything else (votes, acks, followers' entries) goes to the binlog at once and shares its next
- * batch. Save, then send: what depends on a record leaves when its batch is durable.
+ * one entry a slot; everything else (votes, acks, followers' entries) goes to the binlog within a millisecond and shares its
+ * next batch. Save, then send: what depends on a record leaves when its batch is durable.
  */
 import type { Env, Timer } from '../env.js';
 import type { Binlog, BinlogRecord } from '../storage/binlog.js';
 import type { Slot } from './slot.js';
+
+/**
+ * How long woken slots wait for a batch in flight, or after a busy one, so that more goes into the next: handing a batch to the
+ * disk and waking the peers costs the same whatever it holds. Not longer: heartbeats and votes must not hang on a slow disk.
+ */
+const PATIENCE_MS = 1;
+
+/** A batch of so many records is a busy one. */
+const BUSY_RECORDS = 4;
 
 export class Pump<R> {
   private readonly slots = new Set<Slot<R>>();
@@ -21,6 +30,8 @@ export class Pump<R> {
   private saved: Promise<void> = Promise.resolve();
   private timer: Timer | undefined;
   private closed = false;
+  /** Set while woken slots wait for company. */
+  private patience: Timer | undefined;
 
   constructor(
     private readonly env: Env,
@@ -54,18 +65,30 @@ export class Pump<R> {
     if (this.closed || !this.slots.has(slot)) return;
     this.woken.add(slot);
     if (this.scheduled) return;
-    this.scheduled = true;
-    this.env.defer(() => this.turn());
+    if (this.batchesInFlight === 0 && this.patience === undefined) {
+      this.turnSoon();
+    } else {
+      this.patience ??= this.env.after(PATIENCE_MS, () => this.turn());
+    }
   }
 
   close(): void {
     this.closed = true;
     this.timer?.cancel();
+    this.patience?.cancel();
     this.woken.clear();
+  }
+
+  /** Not at once: what waited behind the batch that just ended leaves first. */
+  private turnSoon(): void {
+    this.scheduled = true;
+    this.env.defer(() => this.turn());
   }
 
   private turn(): void {
     this.scheduled = false;
+    this.patience?.cancel();
+    this.patience = undefined;
     if (this.closed) return;
     const slots = this.woken;
     this.woken = new Set();
@@ -105,8 +128,11 @@ export class Pump<R> {
     if (this.closed) return;
     this.batchEnded = true;
     for (const done of afterSave) done();
-    this.turnEnded();
-    for (const slot of this.holding) this.wake(slot);
+    for (const slot of this.holding) this.woken.add(slot);
     this.holding.clear();
+    this.turnEnded();
+    if (this.woken.size === 0) return;
+    if (records.length < BUSY_RECORDS) this.turnSoon();
+    else this.patience ??= this.env.after(PATIENCE_MS, () => this.turn());
   }
 }

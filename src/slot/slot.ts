@@ -17,15 +17,14 @@ import type { Engine } from '../storage/engine.js';
 import { EntryRun } from './apply.js';
 import { type Birth, nodeOf } from './birth.js';
 import { bytesOfGroup, ENTRY_HEAD_BYTES_MAX, encodeEntry, RULES } from './entry.js';
+import { Loader } from './loader.js';
 import { LogTail } from './log-tail.js';
 import type { StateMachine } from './machine.js';
-import { Pins } from './pins.js';
+import { Reads } from './reads.js';
 import type { StateMeta } from './record.js';
-import { Requests, type SlotRequest, type TakenRead, type TakenWrite } from './requests.js';
+import { Requests, type SlotRequest, type TakenWrite } from './requests.js';
 import { SlotClock } from './stamp.js';
 import type { FrozenState, SlotState } from './state.js';
-import { PageFault, type PageNeed } from './txn.js';
-import { loadRange, type RangeCache, ReadView } from './view.js';
 
 export interface SlotSettings {
   readonly raft: RaftSettings;
@@ -83,8 +82,8 @@ export class Slot<R> {
   private durableIndex: number;
   private readonly tail: LogTail;
   private readContext = 0;
-  private readonly readRanges = new WeakMap<TakenRead<R>, RangeCache>();
-  private readonly pins = new Pins();
+  private readonly loader: Loader;
+  private readonly reads: Reads<R>;
   private clockWanted = false;
   /** The newest entry that this leader knows to be on its way: it moves slot time when it comes. */
   private clockEntryIndex = 0;
@@ -106,6 +105,12 @@ export class Slot<R> {
     this.tail = new LogTail(recovered?.compactedIndex ?? 0);
     this.clock = new SlotClock(env);
     if (meta !== undefined) this.clock.observe(meta.timeMs, false);
+    const poolBytes = (): number => settings.poolBytes / parts.sharers();
+    this.loader = new Loader(parts.engine, state, poolBytes, parts.fatal);
+    this.reads = new Reads(this.requests, state, this.clock, parts.machine, this.loader, {
+      wake: () => this.wake(),
+      wantClock: () => this.wantClock(),
+    });
     this.raft = new Raft({
       id: birth.memberId,
       configuration: meta?.configuration ?? birthConfiguration(birth),
@@ -210,7 +215,8 @@ export class Slot<R> {
       this.handle(ready, records, afterSave);
     }
     this.applyQueue();
-    this.serveReads();
+    // Between entries only: a read never sees half of one.
+    if (this.run === undefined) this.reads.serve(this.appliedIndex);
   }
 
   /** What a checkpoint writes of this slot; undefined when it must wait or there is nothing new. */
@@ -231,7 +237,7 @@ export class Slot<R> {
   checkpointed(meta: StateMeta): void {
     this.state.thaw();
     this.durableIndex = meta.appliedIndex;
-    this.trimPool();
+    this.loader.trim();
     const releasable = this.tail.releasable(
       this.durableIndex,
       this.parts.settings.logTailBytes / this.parts.sharers(),
@@ -383,7 +389,7 @@ export class Slot<R> {
     const needs = this.run.go();
     if (needs === undefined) return true;
     this.loading = true;
-    void this.load(needs, this.run.ranges, this.run).then(() => {
+    void this.loader.load(needs, this.run.ranges, this.run).then(() => {
       this.loading = false;
       this.wake();
     });
@@ -401,76 +407,17 @@ export class Slot<R> {
     this.appliedTerm = entry.term;
     if (this.run !== undefined) this.clock.observe(this.run.entry.timeMs, entry.index > this.replayedIndex);
     const replies = this.run?.replies ?? [];
-    if (this.run !== undefined) this.pins.ended(this.run);
+    if (this.run !== undefined) this.loader.ended(this.run);
     this.run = undefined;
     this.raft.applied(entry.index);
     this.requests.applied(entry.index, entry.term, replies);
     this.parts.entryApplied(this, entry.index, entry.term, entry.data);
   }
 
-  private async load(needs: readonly PageNeed[], ranges: RangeCache, waiting: object): Promise<void> {
-    this.pins.add(waiting, needs);
-    // Before the load, not after: what it brings is wanted by the run that waits for it.
-    this.trimPool();
-    try {
-      const keys = needs.flatMap((need) => (need.kind === 'record' ? [need.key] : []));
-      if (keys.length > 0) await this.state.load(keys);
-      for (const need of needs) {
-        if (need.kind === 'range') await loadRange(this.parts.engine, this.state, need, ranges);
-      }
-    } catch (why) {
-      this.parts.fatal(why);
-    }
-  }
-
-  /** What is clean counts: the rest has its own bound. A little deeper than need be, so that not every load evicts. */
-  private trimPool(): void {
-    const { state } = this;
-    const poolBytes = this.parts.settings.poolBytes / this.parts.sharers();
-    if (state.poolBytes - state.dirtyBytes <= poolBytes) return;
-    state.evict(state.dirtyBytes + Math.floor(poolBytes * 0.9), this.pins.names());
-  }
-
-  /** Between entries only: a read never sees half of one. */
-  private serveReads(): void {
-    if (this.run !== undefined || !this.requests.hasReadyReads) return;
-    for (const read of this.requests.takeRunnable(this.appliedIndex, this.clock.lastStampMs))
-      this.serve(read);
-  }
-
-  private serve(read: TakenRead<R>): void {
-    read.nowMs ??= this.clock.nowMs();
-    let ranges = this.readRanges.get(read);
-    if (ranges === undefined) {
-      ranges = new Map();
-      this.readRanges.set(read, ranges);
-    }
-    const view = new ReadView(this.state, read.nowMs, ranges);
-    const { nowMs } = read;
-    try {
-      const replies = read.request.group.commands.map((argv) =>
-        this.parts.machine.read(view, argv, { nowMs }),
-      );
-      this.requests.settleRead(read, { kind: 'done', replies });
-    } catch (thrown) {
-      if (!(thrown instanceof PageFault)) throw thrown;
-      this.readFaulted(read, thrown.needs, ranges);
-    }
-  }
-
-  private readFaulted(read: TakenRead<R>, needs: readonly PageNeed[], ranges: RangeCache): void {
-    for (const need of needs) {
-      if (need.kind !== 'clock') continue;
-      read.untilStampMs = need.untilMs;
-      this.clockWanted = true;
-      this.requests.again(read);
-      return this.wake();
-    }
-    read.release = () => this.pins.ended(read);
-    void this.load(needs, ranges, read).then(() => {
-      this.requests.again(read);
-      this.wake();
-    });
+  /** A read met a key that is dead but not removed: an entry stamped later will. */
+  private wantClock(): void {
+    this.clockWanted = true;
+    this.wake();
   }
 
   /** Keys are due and nothing else moves slot time: a clock entry will. */
@@ -478,9 +425,7 @@ export class Slot<R> {
     const { expiry } = this.state;
     expiry.tidy(this.state.judgeDue);
     const idle = this.appliedIndex >= this.clockEntryIndex;
-    if (!idle || expiry.nextMs > this.clock.nowMs()) return;
-    this.clockWanted = true;
-    this.wake();
+    if (idle && expiry.nextMs <= this.clock.nowMs()) this.wantClock();
   }
 }
 

@@ -1,0 +1,54 @@
+/**
+ * Brings into memory what a run lacks, and keeps the pool within its bound.
+ *
+ * What a waiting run asked for is pinned until the run has ended, or runs that together need more than the pool would evict each
+ * other's records for ever.
+ */
+import type { Engine } from '../storage/engine.js';
+import { Pins } from './pins.js';
+import type { SlotState } from './state.js';
+import type { PageNeed } from './txn.js';
+import { loadRange, type RangeCache } from './view.js';
+
+/** How much of its share a pool keeps when it evicts: a little less than all, so that not every load evicts. */
+const KEPT_SHARE = 0.9;
+
+export class Loader {
+  private readonly pins = new Pins();
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly state: SlotState,
+    /** Clean records that may be in memory; what is dirty has its own bound. */
+    private readonly poolBytes: () => number,
+    private readonly fatal: (why: unknown) => void,
+  ) {}
+
+  /** Resolves when `waiting` may run again; never rejects: an engine that can't be read stops the process. */
+  async load(needs: readonly PageNeed[], ranges: RangeCache, waiting: object): Promise<void> {
+    this.pins.add(waiting, needs);
+    // Before the load, not after: what it brings is wanted by the run that waits for it.
+    this.trim();
+    try {
+      const keys = needs.flatMap((need) => (need.kind === 'record' ? [need.key] : []));
+      if (keys.length > 0) await this.state.load(keys);
+      for (const need of needs) {
+        if (need.kind === 'range') await loadRange(this.engine, this.state, need, ranges);
+      }
+    } catch (why) {
+      this.fatal(why);
+    }
+  }
+
+  /** The run is over: what it loaded may go. */
+  ended(waiting: object): void {
+    this.pins.ended(waiting);
+  }
+
+  trim(): void {
+    const { state } = this;
+    const poolBytes = this.poolBytes();
+    if (state.poolBytes - state.dirtyBytes <= poolBytes) return;
+    state.evict(state.dirtyBytes + Math.floor(poolBytes * KEPT_SHARE), this.pins.names());
+  }
+}

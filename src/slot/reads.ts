@@ -1,0 +1,75 @@
+/**
+ * Runs the reads whose index is known, on a state that has got that far.
+ *
+ * A read sees one time and one state: its time is fixed at its first run, and it runs whole or, after a page fault, again.
+ */
+import type { Loader } from './loader.js';
+import type { StateMachine } from './machine.js';
+import type { Requests, TakenRead } from './requests.js';
+import type { SlotClock } from './stamp.js';
+import type { SlotState } from './state.js';
+import { PageFault, type PageNeed } from './txn.js';
+import { type RangeCache, ReadView } from './view.js';
+
+export interface ReadsHost {
+  /** A read may run now that could not before. */
+  wake(): void;
+  /** A read met a key that is dead but not removed. */
+  wantClock(): void;
+}
+
+export class Reads<R> {
+  private readonly ranges = new WeakMap<TakenRead<R>, RangeCache>();
+
+  constructor(
+    private readonly requests: Requests<R>,
+    private readonly state: SlotState,
+    private readonly clock: SlotClock,
+    private readonly machine: StateMachine<R>,
+    private readonly loader: Loader,
+    private readonly host: ReadsHost,
+  ) {}
+
+  /** Every read that may run on a state applied up to `appliedIndex`. */
+  serve(appliedIndex: number): void {
+    if (!this.requests.hasReadyReads) return;
+    for (const read of this.requests.takeRunnable(appliedIndex, this.clock.lastStampMs)) this.run(read);
+  }
+
+  private run(read: TakenRead<R>): void {
+    read.nowMs ??= this.clock.nowMs();
+    const { nowMs } = read;
+    const ranges = this.rangesOf(read);
+    const view = new ReadView(this.state, nowMs, ranges);
+    try {
+      const replies = read.request.group.commands.map((argv) => this.machine.read(view, argv, { nowMs }));
+      this.requests.settleRead(read, { kind: 'done', replies });
+    } catch (thrown) {
+      if (!(thrown instanceof PageFault)) throw thrown;
+      this.faulted(read, thrown.needs, ranges);
+    }
+  }
+
+  private rangesOf(read: TakenRead<R>): RangeCache {
+    let ranges = this.ranges.get(read);
+    if (ranges === undefined) {
+      ranges = new Map();
+      this.ranges.set(read, ranges);
+    }
+    return ranges;
+  }
+
+  private faulted(read: TakenRead<R>, needs: readonly PageNeed[], ranges: RangeCache): void {
+    for (const need of needs) {
+      if (need.kind !== 'clock') continue;
+      read.untilStampMs = need.untilMs;
+      this.requests.again(read);
+      return this.host.wantClock();
+    }
+    read.release = () => this.loader.ended(read);
+    void this.loader.load(needs, ranges, read).then(() => {
+      this.requests.again(read);
+      this.host.wake();
+    });
+  }
+}
