@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { loadConfig } from '../config.js';
 import { silentLog } from '../env.js';
 import { AdminClient } from '../rpc/admin-client.js';
-import { loadSecurity } from '../rpc/credentials.js';
+import { securityOf } from '../rpc/credentials.js';
 import { systemEnv } from '../system-env.js';
 
 const clientSchema = z.object({
@@ -35,10 +35,7 @@ export async function withAdmin<T>(
   use: (client: AdminClient) => Promise<T>,
 ): Promise<T> {
   const config = loadConfig(clientSchema, { flags: options, env: process.env });
-  const { tlsCertFile, tlsKeyFile, tlsCaFile, clusterToken } = config;
-  const hasTls = tlsCertFile !== undefined && tlsKeyFile !== undefined && tlsCaFile !== undefined;
-  const tls = hasTls ? { certFile: tlsCertFile, keyFile: tlsKeyFile, caFile: tlsCaFile } : undefined;
-  const security = loadSecurity({ tls, clusterToken });
+  const security = securityOf(config);
   const client = new AdminClient({ addresses: config.pm, security, env: systemEnv(silentLog) });
   try {
     return await use(client);

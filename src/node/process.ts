@@ -9,7 +9,7 @@ import { openProcessFolder, stopSignal } from '../process.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import { RespServer } from '../resp/server.js';
 import { ReplyWriter } from '../resp/writer.js';
-import { isLoopback, loadSecurity, requireSafeListen, type Security } from '../rpc/credentials.js';
+import { isLoopback, requireSafeListen, type Security, securityOf } from '../rpc/credentials.js';
 import { GrpcTransport } from '../rpc/grpc-transport.js';
 import { type OpsHttp, startOpsHttp } from '../rpc/ops-http.js';
 import { type PeerServer, startPeerServer } from '../rpc/peer-service.js';
@@ -252,16 +252,6 @@ function refusing(text: string): RequestHandler {
     },
     closed: () => {},
   };
-}
-
-function securityOf(config: NodeConfig): Security {
-  const { tlsCertFile, tlsKeyFile, tlsCaFile, clusterToken } = config;
-  const given = [tlsCertFile, tlsKeyFile, tlsCaFile].filter((file) => file !== undefined).length;
-  if (given !== 0 && given !== 3) {
-    throw new Error('tls-cert-file, tls-key-file and tls-ca-file go together: set all three or none');
-  }
-  const tls = given === 3 ? { certFile: tlsCertFile!, keyFile: tlsKeyFile!, caFile: tlsCaFile! } : undefined;
-  return loadSecurity({ tls, clusterToken });
 }
 
 function clientTls(config: NodeConfig): TlsOptions | undefined {

@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import type { Env } from '../env.js';
 import { openProcessFolder, type ProcessFolder, stopSignal } from '../process.js';
-import { loadSecurity, type Security } from '../rpc/credentials.js';
+import { type Security, securityOf } from '../rpc/credentials.js';
 import { systemEnv } from '../system-env.js';
 import type { PmConfig } from './config.js';
 import { EmbeddedStore } from './embedded-store.js';
@@ -57,16 +57,6 @@ async function startIn(folder: ProcessFolder, config: PmConfig, security: Securi
       await folder.close();
     },
   };
-}
-
-function securityOf(config: PmConfig): Security {
-  const { tlsCertFile, tlsKeyFile, tlsCaFile, clusterToken } = config;
-  const given = [tlsCertFile, tlsKeyFile, tlsCaFile].filter((file) => file !== undefined).length;
-  if (given !== 0 && given !== 3) {
-    throw new Error('tls-cert-file, tls-key-file and tls-ca-file go together: set all three or none');
-  }
-  const tls = given === 3 ? { certFile: tlsCertFile!, keyFile: tlsKeyFile!, caFile: tlsCaFile! } : undefined;
-  return loadSecurity({ tls, clusterToken });
 }
 
 async function openStore(config: PmConfig, env: Env): Promise<MetadataStore> {

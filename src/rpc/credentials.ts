@@ -58,6 +58,25 @@ export function loadSecurity(config: SecurityConfig): Security {
   };
 }
 
+/** The keys by which every process's configuration, and the command line, says it. */
+export interface SecurityKeys {
+  readonly tlsCertFile?: string | undefined;
+  readonly tlsKeyFile?: string | undefined;
+  readonly tlsCaFile?: string | undefined;
+  readonly clusterToken?: string | undefined;
+}
+
+/** As loadSecurity; throws, too, when only some of the TLS files are named. */
+export function securityOf(keys: SecurityKeys): Security {
+  const { tlsCertFile: certFile, tlsKeyFile: keyFile, tlsCaFile: caFile, clusterToken } = keys;
+  if (certFile !== undefined && keyFile !== undefined && caFile !== undefined) {
+    return loadSecurity({ tls: { certFile, keyFile, caFile }, clusterToken });
+  }
+  if (certFile === undefined && keyFile === undefined && caFile === undefined)
+    return loadSecurity({ clusterToken });
+  throw new Error('tls-cert-file, tls-key-file and tls-ca-file go together: set all three or none');
+}
+
 /**
  * Throws unless `host` may be listened on: anywhere when guarded, else on loopback only.
  * `what` is for the message, e.g. `the peer port`.
