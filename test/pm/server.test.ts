@@ -88,7 +88,7 @@ test('a leader is transferred: the order reaches its node, and the call ends whe
   startTestNodes(context, NAMES, { pms: [pm.address] });
   const slot = await eventually('slot 0 led', async () => {
     const first = (await pm.admin.getCluster()).tables[0]?.slotList[0];
-    return first && first.replicas.every((replica) => replica.term > 0) && first;
+    return first?.replicas.every((replica) => replica.term > 0) ? first : undefined;
   });
   const toNodeId = (slot.leaderNodeId % 3) + 1;
   const done = await pm.admin.transferLeader({ table: 'default', slot: 0, toNodeId });
