@@ -40,9 +40,10 @@ export class Loader {
     }
   }
 
-  /** The run is over: what it loaded may go. */
+  /** The run is over: what it loaded may go, and what goes beyond the bound does. */
   ended(waiting: object): void {
     this.pins.ended(waiting);
+    this.trim();
   }
 
   trim(): void {
