@@ -8,6 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { requireDebian } from './conformance/require-debian.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const words = process.argv.slice(2);
@@ -20,6 +21,15 @@ const files = (readdirSync(here, { recursive: true }) as string[])
   .sort();
 /** Tests that run whole clusters of processes. */
 const isSerial = (name: string): boolean => name.startsWith('cluster/') || suffix === '.long.js';
+
+// Here and not first in the tests: two files side by side would both want the package manager.
+for (const name of ['redis-server', 'redis-tools', 'etcd-server'] as const) {
+  try {
+    requireDebian(name);
+  } catch (why) {
+    process.stderr.write(`${(why as Error).message}\n`);
+  }
+}
 
 let failed = files.length === 0;
 if (failed) process.stderr.write(`no test file ends in ${suffix} here\n`);

@@ -1,14 +1,13 @@
 /** Wrong and odd bytes, sent to a real Redis and to us: the replies must be the same, byte for byte. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { DEFAULT_CONNECTION_LIMITS } from '../../src/resp/limits.js';
 import { bulk, error } from '../../src/resp/reply.js';
 import { RespServer } from '../../src/resp/server.js';
+import { requireDebian } from '../conformance/require-debian.js';
 import { Client, freePort, realEnv } from './real-world.js';
 
-const REDIS = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find((path) => existsSync(path));
 const LONG = 'a'.repeat(140_000);
 
 /** Inputs after which Redis closes, or which end in QUIT; ECHO is the command both sides know. */
@@ -53,7 +52,7 @@ const STRANGER: readonly string[] = [
 async function startRedis(t: TestContext, extra: readonly string[]): Promise<number> {
   const port = await freePort();
   const child: ChildProcess = spawn(
-    REDIS!,
+    requireDebian('redis-server'),
     [
       '--port',
       String(port),
@@ -125,7 +124,6 @@ async function compare(
   redisArgs: readonly string[],
   authenticated: boolean,
 ): Promise<void> {
-  if (REDIS === undefined) return t.skip('redis-server is not installed');
   const [theirs, ours] = [await startRedis(t, redisArgs), await startOurs(t, authenticated)];
   const check = async (input: string): Promise<void> => {
     const [expected, actual] = await Promise.all([exchange(theirs, input), exchange(ours, input)]);
