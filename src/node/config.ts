@@ -58,6 +58,12 @@ export const nodeConfigSchema = z.object({
   ),
   heartbeatMs: ms(10, 100).describe('between two heartbeats of a leader'),
   leaseMs: ms(10, 300).describe('how long a heartbeat ack promises no vote to others'),
+  reads: z
+    .enum(['lease', 'index'])
+    .default('lease')
+    .describe('lease: the leader answers alone while its lease holds; index: each read asks a majority'),
+  quiesceAfterMs: ms(1000, 10_000).describe('a slot that nobody used for so long goes to sleep'),
+  peerSilenceMs: ms(200, 1500).describe('a peer that is connected and silent for so long is taken for gone'),
   requestTimeoutMs: ms(10, 5000).describe('after it a command is answered as not done or as uncertain'),
   noLeaderTimeoutMs: ms(0, 5000).describe('a slot without leader for so long answers CLUSTERDOWN'),
   drainNoticeMs: ms(0, 1000).describe(
@@ -108,10 +114,14 @@ export type NodeConfig = z.output<typeof nodeConfigSchema>;
 /** Of the clocks' different speeds, taken off the lease. */
 const LEASE_MARGIN_SHARE = 0.2;
 const TICK_MS = 20;
+const PULSE_MS = 300;
+/** An election takes a few round trips and two syncs; on a loaded machine that is tens of milliseconds. */
+const CAMPAIGN_STAGGER_MS = 150;
 
 export function settingsOf(config: NodeConfig): NodeSettings {
   return {
     tickMs: TICK_MS,
+    pulse: { pulseMs: PULSE_MS, peerSilenceMs: config.peerSilenceMs },
     reportIntervalMs: 1000,
     drainTimeoutMs: config.drainTimeoutMs,
     router: { requestTimeoutMs: config.requestTimeoutMs, noLeaderTimeoutMs: config.noLeaderTimeoutMs },
@@ -126,13 +136,15 @@ export function settingsOf(config: NodeConfig): NodeSettings {
         proposalBytesMax: config.proposalBytesMax,
         uncommittedBytesMax: config.uncommittedBytesMax,
         memoryBytesMax: config.logMemoryBytesMax,
-        reads: 'index',
+        reads: config.reads,
+        quiesceAfterMs: config.quiesceAfterMs,
       },
       entryBytesTarget: config.entryBytesTarget,
       outstandingRequestsMax: config.outstandingRequestsMax,
       readRoundsMax: 2,
       logTailBytes: config.logTailBytes,
       poolBytes: config.poolBytes,
+      campaignStaggerMs: CAMPAIGN_STAGGER_MS,
     },
     checkpoint: {
       checkpointIntervalMs: config.checkpointIntervalMs,

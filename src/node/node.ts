@@ -12,7 +12,7 @@ import type { Env, Timer } from '../env.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import type { Reply } from '../resp/reply.js';
 import { createCodec, type RaftCodec } from '../rpc/codec.js';
-import type { NodeReport, PlacementClient, ReplicaReport, Topology, TransferOrder } from '../rpc/topology.js';
+import type { PlacementClient, Topology, TransferOrder } from '../rpc/topology.js';
 import type { Lane, NodeId, PeerTransport } from '../rpc/transport.js';
 import { Checkpointer } from '../slot/checkpoint.js';
 import { Pump } from '../slot/pump.js';
@@ -26,7 +26,9 @@ import { Access } from './access.js';
 import { Forwarder, type Leadership } from './forwarder.js';
 import { Leaders } from './leaders.js';
 import { Outbox } from './outbox.js';
+import { Pulse } from './pulse.js';
 import { type NodeSlot, Replicas } from './replicas.js';
+import { Reporter } from './reporter.js';
 import { Router } from './router.js';
 import { ClientSession, type Port, type SessionHost } from './session.js';
 import type { NodeSettings } from './settings.js';
@@ -73,10 +75,9 @@ export class Node implements SessionHost {
   private outbox: Outbox | undefined;
   private readonly forwarder: Forwarder;
   private placement: PlacementClient | undefined;
-  private reportTimer: Timer | undefined;
   private diskTimer: Timer | undefined;
-  private reportDue = false;
-  private readonly reachable = new Set<NodeId>();
+  private readonly reporter: Reporter;
+  private readonly pulse: Pulse;
   private readonly codec: RaftCodec = createCodec({ encodeEntries, decodeEntries });
   /** What stops a client from being served: empty once topology and identity are there. */
   placementUp = false;
@@ -93,7 +94,7 @@ export class Node implements SessionHost {
     private readonly pump: Pump<Reply>,
     readonly checkpointer: Checkpointer,
     readonly view: NodeView,
-    private readonly pid: number,
+    pid: number,
   ) {
     const { env } = world;
     this.incarnation = env.random.u32().toString(36) + env.random.u32().toString(36);
@@ -102,9 +103,20 @@ export class Node implements SessionHost {
       send: (to, name, bytes) => this.transport?.send(to, name, bytes) ?? false,
     };
     this.forwarder = new Forwarder(env, lane, replicas);
+    this.pulse = new Pulse(env, settings.pulse, {
+      beat: () => this.beat(),
+      onGone: (peer) => this.peerDown(peer),
+      onBack: (peer) => this.replicas.peerUp(peer),
+    });
     this.leaders = new Leaders(env, {
       membersOf: (groupId) => this.members(groupId),
       ask: (nodeId, groupId, answer) => this.askLeader(nodeId, groupId, answer),
+    });
+    this.reporter = new Reporter(env, settings.reportIntervalMs, replicas, {
+      facts: () => ({ nodeId: this.nodeId, epoch: this.topologyView.epoch, pid }),
+      send: (report) => {
+        if (this.placementUp) this.placement?.report(report);
+      },
     });
     this.router = new Router(env, () => this.nodeId, replicas, this.forwarder, this.leaders, settings.router);
   }
@@ -145,6 +157,7 @@ export class Node implements SessionHost {
         observer.statusChanged?.(slot);
       },
       entryApplied: (slot, index, term, data) => observer.entryApplied?.(slot, index, term, data),
+      isDown: (nodeId) => nodeId !== node.nodeId && !node.isReachable(nodeId),
       fatal: world.fatal,
     });
     const node: Node = new Node(
@@ -179,7 +192,7 @@ export class Node implements SessionHost {
   }
 
   isReachable(nodeId: number): boolean {
-    return this.reachable.has(nodeId);
+    return this.pulse.isReachable(nodeId);
   }
 
   wallMs(): number {
@@ -218,7 +231,7 @@ export class Node implements SessionHost {
     await this.placement?.close();
     const { env } = this.world;
     const deadlineMs = env.monotonicMs() + timeoutMs;
-    while (env.monotonicMs() < deadlineMs && this.reachable.size > 0) {
+    while (env.monotonicMs() < deadlineMs && this.pulse.reachableCount > 0) {
       const led = [...this.replicas.all].filter((slot) => slot.isLeader && slot.birth.voters.length > 1);
       if (led.length === 0) return;
       for (const slot of led) this.handOver(slot);
@@ -230,8 +243,9 @@ export class Node implements SessionHost {
   async close(): Promise<void> {
     this.stopping = true;
     this.closed = true;
-    this.reportTimer?.cancel();
+    this.reporter.close();
     this.diskTimer?.cancel();
+    this.pulse.close();
     await this.placement?.close();
     await this.adopting;
     this.pump.close();
@@ -254,11 +268,12 @@ export class Node implements SessionHost {
     for (const replica of recovered.values())
       await this.replicas.reopen(replica, stored.get(replica.replicaId));
     this.pump.start();
+    this.pulse.start();
     this.checkpointer.start();
     if (this.identity !== undefined) await this.meetPeers(this.identity);
     if (topology !== undefined) await this.follow();
     this.startPlacement(await this.registrationKey());
-    this.reportLater();
+    this.reporter.start();
     this.watchDisk();
   }
 
@@ -270,7 +285,7 @@ export class Node implements SessionHost {
       onTransfers: (orders) => this.transfer(orders),
       onUp: () => {
         this.placementUp = true;
-        this.report();
+        this.reporter.report();
       },
       onDown: (why) => {
         if (this.placementUp) this.world.env.log.warn('placement manager lost; running on', { why });
@@ -294,8 +309,8 @@ export class Node implements SessionHost {
     const transport = await this.world.connectPeers(identity);
     transport.handlers = {
       onMessage: (from, lane, message) => this.received(from, lane, message),
-      onUp: (peer) => void this.reachable.add(peer),
-      onDown: (peer) => this.peerDown(peer),
+      onUp: (peer) => this.pulse.connected(peer),
+      onDown: (peer) => this.pulse.disconnected(peer),
     };
     this.transport = transport;
     this.outbox = new Outbox(transport, this.codec);
@@ -323,6 +338,7 @@ export class Node implements SessionHost {
 
   private received(from: NodeId, lane: Lane, message: Buffer): void {
     if (this.closed) return;
+    if (lane === 'control') this.pulse.heard(from);
     try {
       if (lane === 'request') this.forwarder.onRequest(from, message);
       else if (lane === 'reply') this.forwarder.onReply(message);
@@ -337,17 +353,23 @@ export class Node implements SessionHost {
   }
 
   private peerDown(peer: NodeId): void {
-    this.reachable.delete(peer);
     this.leaders.forgetNode(peer);
     this.forwarder.peerDown(peer);
     this.replicas.peerDown(peer);
+  }
+
+  /** No group's message: the word itself is what counts. */
+  private beat(): void {
+    for (const { nodeId } of this.topologyView.topology.nodes) {
+      if (nodeId !== this.nodeId) this.transport?.send(nodeId, 'control', this.codec.encodeFrames([]));
+    }
   }
 
   private slotChanged(slot: NodeSlot): void {
     this.leaders.learn(slot.birth.groupId, this.replicas.leadership(slot.birth.groupId));
     // Whether anybody asks /readyz or not: that it was ready once is remembered.
     if (!this.hasBeenReady) this.unreadiness();
-    this.reportSoon();
+    this.reporter.soon();
   }
 
   private members(groupId: number): readonly number[] {
@@ -363,44 +385,15 @@ export class Node implements SessionHost {
   private transfer(orders: readonly TransferOrder[]): void {
     for (const { groupId, toNodeId } of orders) {
       const slot = this.replicas.get(groupId);
-      if (slot?.isLeader && this.reachable.has(toNodeId)) slot.transferTo(toNodeId);
+      if (slot?.isLeader && this.isReachable(toNodeId)) slot.transferTo(toNodeId);
     }
   }
 
   private handOver(slot: NodeSlot): void {
     if (slot.status.transferringTo !== 0) return;
-    const others = this.members(slot.birth.groupId).filter((nodeId) => this.reachable.has(nodeId));
+    const others = this.members(slot.birth.groupId).filter((nodeId) => this.isReachable(nodeId));
     const choice = others[slot.birth.slot % Math.max(1, others.length)];
     if (choice !== undefined) slot.transferTo(choice);
-  }
-
-  private reportLater(): void {
-    this.reportTimer = this.world.env.after(this.settings.reportIntervalMs, () => {
-      this.report();
-      this.reportLater();
-    });
-  }
-
-  /** Leadership moves in bursts: one report tells of all of them. */
-  private reportSoon(): void {
-    if (this.reportDue) return;
-    this.reportDue = true;
-    this.world.env.after(20, () => {
-      this.reportDue = false;
-      this.report();
-    });
-  }
-
-  private report(): void {
-    if (this.closed || !this.placementUp) return;
-    const replicas = [...this.replicas.all].map(reportOf);
-    const report: NodeReport = {
-      nodeId: this.nodeId,
-      epoch: this.topologyView.epoch,
-      pid: this.pid,
-      replicas,
-    };
-    this.placement?.report(report);
   }
 
   private watchDisk(): void {
@@ -426,25 +419,6 @@ export class Node implements SessionHost {
   private writeJson(path: string, value: object): Promise<void> {
     return this.world.files.writeWhole(path, Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`));
   }
-}
-
-function reportOf(slot: NodeSlot): ReplicaReport {
-  const { role, term, lastIndex, commitIndex, appliedIndex, configuration } = slot.status;
-  return {
-    groupId: slot.birth.groupId,
-    role: reportedRole(role, configuration.learners.includes(slot.birth.memberId)),
-    leaderNodeId: slot.leaderNodeId,
-    term,
-    lastIndex,
-    commitIndex,
-    appliedIndex,
-    keys: slot.state.keys,
-  };
-}
-
-function reportedRole(role: NodeSlot['status']['role'], learner: boolean): ReplicaReport['role'] {
-  if (learner) return 'learner';
-  return role === 'preCandidate' ? 'candidate' : role;
 }
 
 export type { Leadership };

@@ -17,6 +17,7 @@ import { SlotState } from '../slot/state.js';
 import type { StoredState } from '../slot/states.js';
 import type { Binlog, RecoveredReplica } from '../storage/binlog.js';
 import type { Engine } from '../storage/engine.js';
+import { Arousal } from './arousal.js';
 import type { Leadership } from './forwarder.js';
 import type { GroupPlace, TopologyView } from './topology.js';
 
@@ -33,6 +34,7 @@ export interface ReplicasParts {
   readonly post: (toNodeId: number, groupId: number, message: Message) => void;
   readonly statusChanged: (slot: NodeSlot) => void;
   readonly entryApplied: (slot: NodeSlot, index: number, term: number, data: Buffer) => void;
+  readonly isDown: (nodeId: number) => boolean;
   readonly fatal: (why: unknown) => void;
 }
 
@@ -43,11 +45,13 @@ export class Replicas {
   private readonly buried = new Set<number>();
   private lastReplicaId: number;
   private working: Promise<void> = Promise.resolve();
+  private readonly arousal: Arousal;
   /** Sampled by the node: new writes are refused while it is true. */
   diskLow = false;
 
   constructor(private readonly parts: ReplicasParts) {
     this.lastReplicaId = parts.binlog.lastReplicaId;
+    this.arousal = new Arousal(parts.env, (slot) => this.byReplica.get(slot.replicaId) === slot);
   }
 
   get all(): Iterable<NodeSlot> {
@@ -111,8 +115,13 @@ export class Replicas {
     return { nodeId: status === undefined ? 0 : nodeOf(status.leader), term: status?.term ?? 0 };
   }
 
+  /** The node is gone, as far as can be seen from here. */
   peerDown(nodeId: number): void {
-    for (const slot of this.byGroup.values()) slot.peerDown(nodeId);
+    this.arousal.tell(this.byGroup.values(), nodeId, 'down');
+  }
+
+  peerUp(nodeId: number): void {
+    this.arousal.tell(this.byGroup.values(), nodeId, 'up');
   }
 
   private async followNow(view: TopologyView, nodeId: number): Promise<void> {
@@ -171,6 +180,7 @@ export class Replicas {
       applyHeld: checkpointer.held,
       sharers: () => this.byGroup.size,
       diskLow: () => this.diskLow,
+      isDown: this.parts.isDown,
       fatal,
     });
     this.byGroup.set(birth.groupId, slot);

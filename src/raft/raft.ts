@@ -6,7 +6,7 @@
  *
  * Invariants: the term never falls; a role is left before the next is entered, and leaves no read unanswered; one leader a
  * term. Save, then say: see saves.ts.
- * Left out: quiescence, and the moving of snapshots' bytes.
+ * Left out: the moving of snapshots' bytes.
  */
 import { invariant } from '../assert.js';
 import { Candidate } from './candidate.js';
@@ -31,6 +31,7 @@ import type {
   RaftStatus,
   Ready,
 } from './ready.js';
+import { speaksOfSleep } from './rest.js';
 import { Saves } from './saves.js';
 import { type Departure, State } from './state.js';
 import { answerVote, refuseVote } from './vote.js';
@@ -72,6 +73,7 @@ export class Raft implements RaftCore {
       appliedIndex: log.appliedIndex,
       transferringTo: this.role.kind === 'leader' ? this.role.transfer.to : NOBODY,
       configuration,
+      asleep: this.role.asleep,
     };
   }
 
@@ -198,6 +200,22 @@ export class Raft implements RaftCore {
     if (this.role.kind === 'leader') this.role.replication.unreachable(peer);
   }
 
+  reachable(peer: MemberId, nowMs: number): void {
+    this.state.observe(nowMs);
+    if (this.role.kind !== 'leader') return;
+    this.role.replication.reachable(peer);
+    this.role.wake();
+  }
+
+  suspectLeader(leader: MemberId, delayMs: number, nowMs: number): void {
+    const { state } = this;
+    state.observe(nowMs);
+    if (this.role.kind !== 'follower' || state.leader !== leader) return;
+    this.role.wake();
+    const soonestMs = Math.max(nowMs, state.pledge.untilMs) + delayMs;
+    state.electionDueMs = Math.min(state.electionDueMs, soonestMs);
+  }
+
   compact(index: Index): void {
     this.state.log.compact(index);
   }
@@ -223,6 +241,7 @@ export class Raft implements RaftCore {
   /** A promise to the leader comes before everything, the term included: else a restless member could depose it. */
   private stepVoteRequest(message: Extract<Message, { kind: 'vote' | 'preVote' }>): void {
     const { state } = this;
+    if (this.role.asleep && message.term >= state.term && this.wokenBy(message)) return;
     if (!message.transfer && this.hasPledged(message.from)) {
       if (message.kind === 'preVote' || message.term < state.term) refuseVote(state, message);
       return;
@@ -234,6 +253,19 @@ export class Raft implements RaftCore {
     if (message.kind === 'vote' && message.term > state.term) this.follow(message.term, NOBODY);
     if (answerVote(state, message)) state.restartElectionTimer();
     else if (this.knowsBetter(message)) this.depart({ kind: 'campaign', stage: 'preVote', transfer: false });
+  }
+
+  /**
+   * True when that was all. Who sleeps believes its leader alive, or its node would have woken it: it asks the leader to show
+   * itself, and lets whoever misses it ask once more.
+   */
+  private wokenBy(message: Extract<Message, { kind: 'vote' | 'preVote' }>): boolean {
+    const { role, state } = this;
+    role.wake();
+    if (message.kind === 'vote' || message.transfer || message.from === state.leader) return false;
+    if (role.kind === 'follower' && state.leader !== NOBODY) state.send(state.leader, { kind: 'wake' });
+    refuseVote(state, message);
+    return true;
   }
 
   /**
@@ -260,6 +292,7 @@ export class Raft implements RaftCore {
     const { state } = this;
     const fromLeader =
       message.kind === 'append' || message.kind === 'heartbeat' || message.kind === 'snapshot';
+    if (this.role.asleep && !speaksOfSleep(message)) this.role.wake();
     const aheadOfTerm = message.kind === 'preVoteReply' && message.granted;
     if (message.term > state.term && !aheadOfTerm)
       this.follow(message.term, fromLeader ? message.from : NOBODY);

@@ -82,7 +82,13 @@ export class Replication {
 
   unreachable(peer: MemberId): void {
     const progress = this.peers.get(peer);
+    if (progress !== undefined) progress.down = true;
     if (progress?.state === 'replicate') progress.probe();
+  }
+
+  reachable(peer: MemberId): void {
+    const progress = this.peers.get(peer);
+    if (progress !== undefined) progress.down = false;
   }
 
   snapshotReported(peer: MemberId, ok: boolean): void {

@@ -2,6 +2,8 @@
  * Runs the reads whose index is known, on a state that has got that far.
  *
  * A read sees one time and one state: its time is fixed at its first run, and it runs whole or, after a page fault, again.
+ * One that leans on the lease is answered only if the lease still holds after it has run: then nobody else can have written
+ * by the time that the state was read, however long the process was stopped before.
  */
 import type { Loader } from './loader.js';
 import type { StateMachine } from './machine.js';
@@ -16,6 +18,8 @@ export interface ReadsHost {
   wake(): void;
   /** A read met a key that is dead but not removed. */
   wantClock(): void;
+  /** By the clock as it is now. */
+  leaseHolds(): boolean;
 }
 
 export class Reads<R> {
@@ -43,11 +47,17 @@ export class Reads<R> {
     const view = new ReadView(this.state, nowMs, ranges);
     try {
       const replies = read.request.group.commands.map((argv) => this.machine.read(view, argv, { nowMs }));
-      this.requests.settleRead(read, { kind: 'done', replies });
+      if (read.leased && !this.host.leaseHolds()) this.confirm(read);
+      else this.requests.settleRead(read, { kind: 'done', replies });
     } catch (thrown) {
       if (!(thrown instanceof PageFault)) throw thrown;
       this.faulted(read, thrown.needs, ranges);
     }
+  }
+
+  private confirm(read: TakenRead<R>): void {
+    this.requests.askAgain(read);
+    this.host.wake();
   }
 
   private rangesOf(read: TakenRead<R>): RangeCache {

@@ -48,6 +48,8 @@ export interface TakenRead<R> {
   readonly afterWrites: number;
   /** Known once Raft answered. */
   index: number;
+  /** By the leader's lease, which must still hold when the read has run. */
+  leased: boolean;
   /** Fixed at the first run, so that reruns see the same time. */
   nowMs: number | undefined;
   /** Called when it is answered: lets go of what was kept in memory for its next run. */
@@ -172,11 +174,12 @@ export class Requests<R> {
     this.asking = [];
   }
 
-  readIndexKnown(context: number, index: number): void {
+  readIndexKnown(context: number, index: number, leased: boolean): void {
     const reads = this.asked.get(context) ?? [];
     this.asked.delete(context);
     for (const read of reads) {
       read.index = index;
+      read.leased = leased;
       this.ready.push(read);
     }
   }
@@ -204,6 +207,12 @@ export class Requests<R> {
   again(read: TakenRead<R>): void {
     if (this.closed) this.settleRead(read, { kind: 'refused', why: 'notLeader' });
     else this.ready.push(read);
+  }
+
+  /** The lease by which it got its index is over: it must ask again, like one that has just come. */
+  askAgain(read: TakenRead<R>): void {
+    if (this.closed) this.settleRead(read, { kind: 'refused', why: 'notLeader' });
+    else this.asking.push(read);
   }
 
   settleRead(read: TakenRead<R>, outcome: Outcome<R>): void {
@@ -248,6 +257,7 @@ export class Requests<R> {
       lane,
       afterWrites,
       index: 0,
+      leased: false,
       nowMs: undefined,
       release: undefined,
       untilStampMs: 0,

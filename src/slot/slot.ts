@@ -9,6 +9,7 @@
  */
 import { invariant } from '../assert.js';
 import type { Env } from '../env.js';
+import { membersOf, votersOf } from '../raft/membership.js';
 import type { Configuration, MemberId, Message } from '../raft/message.js';
 import { Raft } from '../raft/raft.js';
 import type { RaftSettings, RaftStatus, Ready } from '../raft/ready.js';
@@ -38,6 +39,8 @@ export interface SlotSettings {
   readonly logTailBytes: number;
   /** Clean cells in memory, of all the node's slots; beyond its share a slot evicts, after checkpoints and before loads. */
   readonly poolBytes: number;
+  /** When a leader's node is gone, each voter campaigns so much later than the one before it, so that they don't collide. */
+  readonly campaignStaggerMs: number;
 }
 
 export interface SlotParts<R> {
@@ -58,6 +61,8 @@ export interface SlotParts<R> {
   readonly sharers: () => number;
   /** The disk is nearly full: new entries are refused, the rest goes on. */
   readonly diskLow: () => boolean;
+  /** The node can't be reached: its members are not waited for before sleep. */
+  readonly isDown: (nodeId: number) => boolean;
   readonly fatal: (why: unknown) => void;
 }
 
@@ -110,6 +115,7 @@ export class Slot<R> {
     this.reads = new Reads(this.requests, state, this.clock, parts.machine, this.loader, {
       wake: () => this.wake(),
       wantClock: () => this.wantClock(),
+      leaseHolds: () => this.raft.leaseHolds(this.now()),
     });
     this.raft = new Raft({
       id: birth.memberId,
@@ -172,14 +178,26 @@ export class Slot<R> {
     if (this.isLeader && this.state.expiry.nextMs < Infinity) this.lookForDue();
   }
 
+  /** Neither the clock nor anybody waits for anything here: the pump need not look until something happens. */
+  get isResting(): boolean {
+    return this.raft.nextTickMs === Number.POSITIVE_INFINITY && this.requests.outstanding === 0;
+  }
+
+  /** The node is gone, or the way to it: whom it led may elect another; what was under way to it may be lost. */
   peerDown(nodeId: number): void {
-    const { configuration } = this.raft.status;
-    for (const member of [
-      ...configuration.voters,
-      ...configuration.votersOutgoing,
-      ...configuration.learners,
-    ]) {
-      if (nodeOf(member) === nodeId) this.raft.unreachable(member);
+    for (const member of this.membersOn(nodeId)) {
+      this.raft.unreachable(member);
+      const delayMs = this.campaignRank(member) * this.parts.settings.campaignStaggerMs;
+      this.raft.suspectLeader(member, delayMs, this.now());
+      this.wake();
+    }
+  }
+
+  /** The node can be reached again. */
+  peerUp(nodeId: number): void {
+    for (const member of this.membersOn(nodeId)) {
+      this.raft.reachable(member, this.now());
+      this.wake();
     }
   }
 
@@ -263,6 +281,18 @@ export class Slot<R> {
     this.parts.wake(this);
   }
 
+  private membersOn(nodeId: number): MemberId[] {
+    return membersOf(this.raft.status.configuration).filter((member) => nodeOf(member) === nodeId);
+  }
+
+  /** This member's turn among the voters other than `leader`; another one comes first in each group. */
+  private campaignRank(leader: MemberId): number {
+    const { birth } = this;
+    const candidates = votersOf(this.raft.status.configuration).filter((member) => member !== leader);
+    const turn = candidates.indexOf(birth.memberId) + birth.groupId;
+    return candidates.length === 0 ? 0 : turn % candidates.length;
+  }
+
   private takeBatch(): TakenWrite<R>[] {
     const { entryBytesTarget, raft } = this.parts.settings;
     let bytes = ENTRY_HEAD_BYTES_MAX;
@@ -325,7 +355,7 @@ export class Slot<R> {
     if (last !== undefined || ready.messagesAfterSave.length > 0) afterSave.push(() => this.afterSave(ready));
     this.queue.push(...ready.committed);
     for (const read of ready.reads) {
-      if (read.kind === 'ready') this.requests.readIndexKnown(read.context, read.index);
+      if (read.kind === 'ready') this.requests.readIndexKnown(read.context, read.index, read.leased);
       else this.requests.readIndexRefused(read.context);
     }
     for (const load of ready.loads) void this.loadEntries(load);
@@ -356,7 +386,13 @@ export class Slot<R> {
     }
     // What an earlier term of ours proposed beyond this was cut off and will never come.
     else this.clockEntryIndex = status.lastIndex;
+    if (status.role === 'leader') this.noteWhoIsDown(status.configuration);
     this.parts.statusChanged(this);
+  }
+
+  private noteWhoIsDown(configuration: Configuration): void {
+    for (const member of membersOf(configuration))
+      if (this.parts.isDown(nodeOf(member))) this.raft.unreachable(member);
   }
 
   private async loadEntries(load: {

@@ -133,6 +133,7 @@ const STORY: Scenario = {
   balanceLeaders: false,
   node: {
     tickMs: 10,
+    pulse: { pulseMs: 100, peerSilenceMs: 1000 },
     reportIntervalMs: 1000,
     drainTimeoutMs: 500,
     router: { requestTimeoutMs: 1000, noLeaderTimeoutMs: 1000 },
@@ -148,12 +149,14 @@ const STORY: Scenario = {
         uncommittedBytesMax: 1024 * KIB,
         memoryBytesMax: 512,
         reads: 'index',
+        quiesceAfterMs: Number.POSITIVE_INFINITY,
       },
       entryBytesTarget: 64 * KIB,
       outstandingRequestsMax: 1000,
       readRoundsMax: 2,
       logTailBytes: 1024 * KIB * KIB,
       poolBytes: 1024 * KIB,
+      campaignStaggerMs: 20,
     },
     checkpoint: {
       checkpointIntervalMs: 100_000,

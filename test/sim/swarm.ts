@@ -103,6 +103,10 @@ function nodeSettings(random: Random): NodeSettings {
   const leaseMs = Math.floor(electionTimeoutMs / 3);
   return {
     tickMs: pick(random, [5, 20]),
+    pulse: {
+      pulseMs: Math.floor(electionTimeoutMs / 3),
+      peerSilenceMs: pick(random, [electionTimeoutMs, 1500]),
+    },
     reportIntervalMs: 500,
     drainTimeoutMs: 500,
     router: {
@@ -121,12 +125,14 @@ function nodeSettings(random: Random): NodeSettings {
         uncommittedBytesMax: pick(random, [8 * KIB, 1024 * KIB]),
         memoryBytesMax: pick(random, [512, 64 * KIB]),
         reads: pick(random, ['index', 'lease']),
+        quiesceAfterMs: pick(random, [100, 500, Number.POSITIVE_INFINITY]),
       },
       entryBytesTarget: pick(random, [64, 4 * KIB, 256 * KIB]),
       outstandingRequestsMax: pick(random, [4, 1000]),
       readRoundsMax: pick(random, [1, 2]),
       logTailBytes: 1024 * 1024 * KIB,
       poolBytes: pick(random, [1 * KIB, 1024 * KIB]),
+      campaignStaggerMs: Math.floor(electionTimeoutMs / 8),
     },
     checkpoint: {
       checkpointIntervalMs: pick(random, [50, 300, 2000]),

@@ -27,6 +27,7 @@ const RAFT: RaftSettings = {
   uncommittedBytesMax: 1 << 20,
   memoryBytesMax: 1 << 20,
   reads: 'lease',
+  quiesceAfterMs: Number.POSITIVE_INFINITY,
 };
 
 export const SETTINGS: SlotSettings = {
@@ -36,6 +37,7 @@ export const SETTINGS: SlotSettings = {
   readRoundsMax: 4,
   logTailBytes: 1 << 20,
   poolBytes: 1 << 20,
+  campaignStaggerMs: 20,
 };
 
 /** Batches wait until `flush`, unless `prompt`. Remembers what it is told, in order. */
@@ -207,6 +209,7 @@ export class Group {
       entryApplied: (_slot, index) => event(`applied ${index}`),
       applyHeld: () => gauges.applyHeld,
       sharers: () => 1,
+      isDown: () => false,
       diskLow: () => gauges.diskLow,
       fatal: stop,
     });
