@@ -91,10 +91,6 @@ export class Pump<R> {
     this.woken.clear();
   }
 
-  get awakeCount(): number {
-    return this.awake.size;
-  }
-
   private tick(nowMs: number): void {
     for (const slot of this.awake) {
       slot.tick(nowMs);
