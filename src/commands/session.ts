@@ -9,6 +9,8 @@ export interface Session {
   name: string;
   libName: string;
   libVersion: string;
+  /** READONLY: reads are served by this node's own replica where it has one. */
+  readsHere: boolean;
   /** The connection answers what came before and closes. */
   quit(): void;
   /** Back to the state of a fresh connection (RESET). */

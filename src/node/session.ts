@@ -59,6 +59,7 @@ export class ClientSession implements Session, RequestHandler {
   name = '';
   libName = '';
   libVersion = '';
+  readsHere = false;
   /** By id: a table made again under the name of a dropped one is another table. */
   private tableId = DEFAULT_TABLE_ID;
   /** Tables that a password opened for this connection. */
@@ -145,7 +146,9 @@ export class ClientSession implements Session, RequestHandler {
     done: (outcome: RouteOutcome) => void,
   ): void {
     const group: CommandGroup = { kind: 'lone', commands: [argv] };
-    this.routed.execute(table.groups[slot]!.groupId, { kind: isWrite(row) ? 'write' : 'read', group, done });
+    const kind = isWrite(row) ? 'write' : 'read';
+    const here = this.readsHere && kind === 'read';
+    this.routed.execute(table.groups[slot]!.groupId, { kind, here, group, done });
   }
 
   private runParts(table: TableInfo, row: CommandRow, plan: Plan & { kind: 'parts' }, answer: Answer): void {
@@ -201,6 +204,9 @@ export class ClientSession implements Session, RequestHandler {
     if (plan.kind !== 'one' || hash === undefined) return plan;
     const leader = this.host.leaders.of(table.groups[plan.slot]!.groupId);
     if (leader === undefined || leader.nodeId === this.host.nodeId) return plan;
+    const { groupId } = table.groups[plan.slot]!;
+    if (this.readsHere && !isWrite(row) && this.host.router.local.leadership(groupId).nodeId !== 0)
+      return plan;
     const node = this.host.topology().node(leader.nodeId);
     return node === undefined ? plan : { redirect: error(`MOVED ${hash} ${node.host}:${node.clusterPort}`) };
   }
@@ -243,6 +249,7 @@ export class ClientSession implements Session, RequestHandler {
 
   reset(): void {
     this.name = '';
+    this.readsHere = false;
     this.opened.clear();
     this.remembered = undefined;
     this.tableId = DEFAULT_TABLE_ID;

@@ -16,8 +16,8 @@ import { type RangeCache, ReadView } from './view.js';
 export interface ReadsHost {
   /** A read may run now that could not before. */
   wake(): void;
-  /** A read met a key that is dead but not removed. */
-  wantClock(): void;
+  /** A read met a key that is dead but not removed. False: only the leader can log a clock entry. */
+  wantClock(): boolean;
   /** By the clock as it is now. */
   leaseHolds(): boolean;
 }
@@ -72,9 +72,11 @@ export class Reads<R> {
   private faulted(read: TakenRead<R>, needs: readonly PageNeed[], ranges: RangeCache): void {
     for (const need of needs) {
       if (need.kind !== 'clock') continue;
+      if (!this.host.wantClock())
+        return this.requests.settleRead(read, { kind: 'refused', why: 'notLeader' });
       read.untilStampMs = need.untilMs;
       this.requests.again(read);
-      return this.host.wantClock();
+      return;
     }
     read.release = () => this.loader.ended(read);
     void this.loader.load(needs, ranges, read).then(() => {

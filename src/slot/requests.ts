@@ -22,6 +22,8 @@ export interface SlotRequest<R> {
   /** The client connection that it came from; names one session anywhere in the cluster. */
   readonly session: string;
   readonly kind: 'read' | 'write';
+  /** A read that this replica may serve as a follower. */
+  readonly here: boolean;
   readonly group: CommandGroup;
   /** Monotonic; after it the client is told that the outcome is unknown, or refused if nothing was appended. */
   readonly deadlineMs: number;

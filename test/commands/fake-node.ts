@@ -56,6 +56,7 @@ export class FakeSession implements Session {
   name = '';
   libName = '';
   libVersion = '';
+  readsHere = false;
   authenticated = true;
   readonly node = fakeNode;
   readonly table = fakeTable;

@@ -161,3 +161,11 @@ test('COMMAND tells of every command, and DOCS of those that exist', async () =>
     /"request_policy:multi_shard", "response_policy:all_succeeded"/,
   );
 });
+
+test('READONLY and READWRITE choose who serves reads', async () => {
+  const session = new FakeSession();
+  assert.equal(await answer('readonly', session), '+OK');
+  assert.equal(session.readsHere, true);
+  assert.equal(await answer('readwrite', session), '+OK');
+  assert.equal(session.readsHere, false);
+});

@@ -164,12 +164,13 @@ export class Group {
     member: Member,
     kind: 'read' | 'write',
     line: string,
-    more: { session?: string; forMs?: number; term?: number } = {},
+    more: { session?: string; forMs?: number; term?: number; here?: boolean } = {},
   ): void {
-    const { session = 's', forMs = 5000, term = 0 } = more;
+    const { session = 's', forMs = 5000, term = 0, here = false } = more;
     const request: SlotRequest<string> = {
       session,
       kind,
+      here,
       group: { kind: 'lone', commands: [argv(line)] },
       deadlineMs: this.nowMs + forMs,
       done: (outcome) => void this.answers.push(`${short(line)} -> ${words(outcome)}`),

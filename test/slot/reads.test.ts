@@ -27,13 +27,14 @@ class Stand {
       },
     } as unknown as StateMachine<string>,
     {} as Loader,
-    { wake: () => {}, wantClock: () => {}, leaseHolds: () => this.leaseHolds },
+    { wake: () => {}, wantClock: () => true, leaseHolds: () => this.leaseHolds },
   );
 
   ask(): void {
     this.requests.take({
       session: 's',
       kind: 'read',
+      here: false,
       group: { kind: 'lone', commands: [[]] },
       deadlineMs: Number.POSITIVE_INFINITY,
       done: (outcome) => void this.answers.push(outcome.kind === 'done' ? outcome.replies[0]! : outcome.kind),

@@ -59,7 +59,7 @@ class Bench {
     deadlineMs: number,
   ): SlotRequest<string> {
     const done = (outcome: Outcome<string>): void => void this.answers.push(`${name} ${words(outcome)}`);
-    return { session, kind, group: { kind: 'lone', commands: [] }, deadlineMs, done };
+    return { session, kind, here: false, group: { kind: 'lone', commands: [] }, deadlineMs, done };
   }
 }
 
