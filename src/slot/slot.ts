@@ -152,7 +152,8 @@ export class Slot<R> {
   /** Takes a client's request; `expectedTerm` 0 accepts any term. A follower takes reads that are meant for it. */
   execute(request: SlotRequest<R>, expectedTerm: number): void {
     const { role, term, leader } = this.raft.status;
-    const serves = role === 'leader' || (request.here && role === 'follower' && leader !== NOBODY);
+    const mayRead = request.here && request.kind === 'read' && role === 'follower' && leader !== NOBODY;
+    const serves = role === 'leader' || mayRead;
     if (this.closed || !serves || (expectedTerm !== 0 && expectedTerm !== term)) {
       return request.done({ kind: 'refused', why: 'notLeader' });
     }

@@ -49,7 +49,7 @@ const TAIL = `## What differs from Redis
 - **CLIENT LIST** shows the asking connection only. **CONFIG SET** is refused: settings are read-only at run time.
   **CONFIG RESETSTAT** is accepted and resets nothing: the counters are metrics.
 - **CLUSTER NODES** lists every node as a master with the ranges that it leads now; \`SLOTS\` and \`SHARDS\` tell followers, too.
-- **READONLY** and **READWRITE** answer \`OK\`; reads are linearizable either way.
+- **READONLY** lets the replica on this node serve reads on either port; they are linearizable all the same. **READWRITE** ends it.
 `;
 
 export function renderPage(): string {
