@@ -141,6 +141,7 @@ export class Node implements SessionHost {
       slotOf: (groupId) => replicas.get(groupId),
       send: (to, lane, bytes) => node.transport?.send(to, lane, bytes) ?? false,
       isReachable: (nodeId) => node.isReachable(nodeId),
+      diskLow: () => replicas.diskLow,
       installed: (slot) => observer.snapshotInstalled?.(slot),
     });
     const replicas = new Replicas({

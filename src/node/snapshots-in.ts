@@ -46,7 +46,7 @@ export class IncomingSnapshots<R> {
     const ending = [...this.underWay.values()];
     for (const { slot, receiver } of ending) {
       receiver.cancel('the node stops');
-      slot.installs.cancel();
+      slot.installs.close();
     }
     await Promise.all(ending.map(({ over }) => over));
   }
@@ -72,6 +72,7 @@ export class IncomingSnapshots<R> {
     const { appliedIndex: index, appliedTerm, configuration } = meta;
     const mark = { index, term: appliedTerm, configuration };
     if (!slot.offered({ kind: 'snapshot', from, to, term, mark })) return 'not needed';
+    if (this.parts.diskLow()) return 'the disk is nearly full';
     const own = this.of(slot);
     if (own.some(({ receiver }) => receiver.isInstalling)) return 'another one is being installed';
     const others =
@@ -84,7 +85,7 @@ export class IncomingSnapshots<R> {
   }
 
   private start(slot: Slot<R>, begin: SnapshotBegin, answer: (ack: SnapshotAck) => void): void {
-    const { env, engine, checkpointer, settings } = this.parts;
+    const { env, engine, checkpointer, settings, diskLow } = this.parts;
     const receiver = new SnapshotReceiver({
       env,
       engine,
@@ -92,7 +93,8 @@ export class IncomingSnapshots<R> {
       silenceMs: settings.silenceMs,
       begin,
       answer,
-      install: async (snapshot) => !this.closed && slot.installs.put(snapshot),
+      diskLow,
+      install: (snapshot) => slot.installs.put(snapshot),
     });
     this.underWay.set(begin.transferId, { slot, receiver, over: this.follow(slot, begin, receiver) });
   }

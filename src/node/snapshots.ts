@@ -23,6 +23,8 @@ export interface SnapshotsParts<R> {
   readonly slotOf: (groupId: number) => Slot<R> | undefined;
   readonly send: PeerTransport['send'];
   readonly isReachable: (nodeId: NodeId) => boolean;
+  /** The disk is nearly full: none is taken in. */
+  readonly diskLow: () => boolean;
   /** For oracles. */
   readonly installed: (slot: Slot<R>) => void;
   readonly fatal: (why: unknown) => void;

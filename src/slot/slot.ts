@@ -282,7 +282,7 @@ export class Slot<R> {
   /** No request is taken any more; those not in the log are refused, the others' outcome is unknown. */
   close(): void {
     this.closed = true;
-    this.installs.cancel();
+    this.installs.close();
     this.requests.close();
   }
 

@@ -57,6 +57,7 @@ export interface InstallHost {
 /** The installations of one slot, one after the other. */
 export class Installs {
   private current: Install | undefined;
+  private closed = false;
 
   constructor(
     private readonly engine: Engine,
@@ -75,6 +76,8 @@ export class Installs {
 
   /** False: it was not wanted any more. The caller keeps checkpoints away until it resolves. */
   async put(snapshot: ReceivedSnapshot): Promise<boolean> {
+    // The pump turns a closed slot no more: it would wait for ever, and every checkpoint with it.
+    if (this.closed) return false;
     const install = new Install(snapshot, this.engine, this.host);
     this.current = install;
     this.host.wake();
@@ -91,7 +94,8 @@ export class Installs {
   }
 
   /** The slot or the node closes. */
-  cancel(): void {
+  close(): void {
+    this.closed = true;
     this.current?.cancel();
   }
 }

@@ -27,6 +27,7 @@ export interface SnapshotReceiverParts {
   readonly silenceMs: number;
   readonly begin: SnapshotBegin;
   readonly answer: (ack: SnapshotAck) => void;
+  readonly diskLow: () => boolean;
   /** Puts it in place; false: it is not wanted any more. */
   readonly install: (snapshot: ReceivedSnapshot) => Promise<boolean>;
 }
@@ -117,6 +118,7 @@ export class SnapshotReceiver {
   }
 
   private async write(sequence: number, chunk: Buffer): Promise<void> {
+    if (this.parts.diskLow()) return this.cancel('the disk is nearly full');
     const batch = this.rows.add(chunk).map(({ key, value }): EngineWrite => {
       return { kind: 'put', key: keyInState(this.stateId, key), value };
     });

@@ -251,6 +251,7 @@ export class Group {
       slotOf: () => slot,
       send: (to, lane, bytes) => this.sendSnapshot(id, to, lane, bytes),
       isReachable: (to) => !this.cut.has(`${id}>${to}`),
+      diskLow: () => gauges.diskLow,
       installed: () => event(`snapshot at ${slot.appliedTo.index}`),
       fatal: stop,
     });
