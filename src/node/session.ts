@@ -10,6 +10,7 @@ import type { NodeView, Session, TableView } from '../commands/session.js';
 import { findRow, gate, isLocal, isWrite, keysOf, refusal } from '../commands/table.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import { array, bulk, EMPTY_ARRAY, error, OK, type Reply } from '../resp/reply.js';
+import { isLoopback } from '../rpc/credentials.js';
 import type { TableInfo } from '../rpc/topology.js';
 import type { CommandGroup } from '../slot/entry.js';
 import { hash14 } from '../slot/hash.js';
@@ -213,6 +214,10 @@ export class ClientSession implements Session, RequestHandler {
 
   get id(): number {
     return this.connection.id;
+  }
+
+  get fromLoopback(): boolean {
+    return isLoopback(this.connection.remoteAddress.replace(/:\d+$/, ''));
   }
 
   get node(): NodeView {
