@@ -26,6 +26,7 @@ interface Group {
 export class RegisterWorkload implements Workload {
   readonly name = 'register';
   private readonly written: string[] = [];
+  private readonly groups: Group[] = [];
   private values = 0;
 
   async drive(context: WorkloadContext, isOver: () => boolean): Promise<void> {
@@ -43,6 +44,11 @@ export class RegisterWorkload implements Workload {
     return this.written;
   }
 
+  /** What the clients work on at this moment. */
+  activeKeys(): readonly string[] {
+    return this.groups.map(({ key }) => key);
+  }
+
   judge(history: History): CheckResult[] {
     return checkRegisters(history.operations);
   }
@@ -50,6 +56,7 @@ export class RegisterWorkload implements Workload {
   private newGroup(context: WorkloadContext): Group {
     const group = { key: '', cost: 0 };
     this.rotate(context, group);
+    this.groups.push(group);
     return group;
   }
 
