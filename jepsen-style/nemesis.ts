@@ -21,6 +21,8 @@ export interface Strike {
   readonly atMs: number;
   /** From the fault to the restart, the awakening or the last reset. */
   readonly downMs: number;
+  /** Of a sleep: the streams that lead to the sleeper are reset before it wakes, so that at first it hears of nothing. */
+  readonly isDeaf?: boolean;
 }
 
 const LEADER_STRIKES = 6;
@@ -31,10 +33,12 @@ const DOWN_MS_MAX = 2500;
 /** Of a turn; the rest is for healing and for quiet. */
 const DOWN_SHARE = 0.4;
 /** Longer than a lease and an election time-out: who wakes believes that it still leads. */
-const PAUSE_MS_MIN = 4000;
-const PAUSE_MS_MAX = 5000;
+const PAUSE_MS_MIN = 5000;
+const PAUSE_MS_MAX = 7000;
 const QUIET_MS_MIN = 1500;
 const WAKE_MARGIN_MS = 20;
+/** Too short for a stream to be given up and dialled again in earnest. */
+const DEAF_BEFORE_WAKING_MS = 80;
 /** From one reset of a stream to the next: below and above what it takes to connect again and to elect. */
 const RESET_EVERY_MS_MIN = 20;
 const RESET_EVERY_MS_MAX = 600;
@@ -52,6 +56,7 @@ export function planStrikes(nemesis: NemesisName, seed: number, timeMs: number):
     kind: kindOf(nemesis, index),
     atMs: Math.round(firstMs + turnMs * (index + random.float() * 0.2)),
     downMs: Math.round(downMsMin + random.float() * (downMsMax - downMsMin)),
+    ...(isSleep ? { isDeaf: index % 2 === 0 } : {}),
   }));
 }
 
@@ -67,7 +72,7 @@ function kindOf(nemesis: NemesisName, index: number): Strike['kind'] {
 
 export function formatStrike(strike: Strike): string {
   const [at, down] = [strike.atMs, strike.downMs].map((ms) => (ms / 1000).toFixed(2));
-  return `at ${at} s ${strike.kind}, for ${down} s`;
+  return `at ${at} s ${strike.kind}, for ${down} s${strike.isDeaf ? ', deaf when it wakes' : ''}`;
 }
 
 export class Nemesis {
@@ -101,18 +106,22 @@ export class Nemesis {
     this.recorder.fault('healed', names.join(' '));
   }
 
-  private async breakAndHeal({ kind, downMs }: Strike, victims: readonly number[]): Promise<void> {
+  private async breakAndHeal(strike: Strike, victims: readonly number[]): Promise<void> {
     const names = victims.map(nodeName);
     const [victim] = victims as [number, ...number[]];
+    const { kind, downMs } = strike;
     switch (kind) {
       case 'pause-leader':
         this.cluster.pause(nodeName(victim));
-        await sleep(downMs);
-        // Before the signal: what it does from here on is done awake.
-        this.recorder.fault(WOKE, null, victim);
+        await this.watchSleep(strike, victim, downMs);
         return this.cluster.resume(nodeName(victim));
       case 'block-leader':
-        return this.block(victim, downMs);
+        // Its own reply comes too late to say when it wakes: those that others waited for are on their way by then.
+        await Promise.all([
+          this.cluster.block(victim, downMs),
+          this.watchSleep(strike, victim, downMs - WAKE_MARGIN_MS),
+        ]);
+        return;
       case 'reset-leader':
         return this.resetStreams(victim, downMs);
       default:
@@ -122,12 +131,12 @@ export class Nemesis {
     }
   }
 
-  /** Its own reply comes too late to say when it wakes: those that others waited for are on their way by then. */
-  private async block(victim: number, forMs: number): Promise<void> {
-    const blocked = this.cluster.block(victim, forMs);
-    await Promise.race([blocked, sleep(forMs - WAKE_MARGIN_MS)]);
+  /** Resolves a moment before the sleeper may wake: what it does from then on is done awake. */
+  private async watchSleep(strike: Strike, victim: number, forMs: number): Promise<void> {
+    await sleep(forMs - DEAF_BEFORE_WAKING_MS);
+    if (strike.isDeaf) this.cluster.resetStreams([victim]);
+    await sleep(DEAF_BEFORE_WAKING_MS);
     this.recorder.fault(WOKE, null, victim);
-    await blocked;
   }
 
   /** In turn those that lead to the leader, and all that there are, its own to the others among them. */

@@ -164,7 +164,7 @@ export class Run {
       metadata,
       program,
       nodeSettings: this.nodeSettings(),
-      withPeerProxies: this.options.nemesis === 'reset',
+      withPeerProxies: ['reset', 'pause', 'block'].includes(this.options.nemesis),
     });
     this.held.cluster = cluster;
     await cluster.untilReady();

@@ -12,8 +12,6 @@ import type { CheckResult } from '../report.js';
 import { clientOf, type Workload, type WorkloadContext } from './workload.js';
 
 const CLIENTS_A_KEY = 5;
-/** A pipeline, each lane on a key of its own: one client never has two operations on one key under way. */
-const LANES_A_CLIENT = 4;
 const OPERATIONS_A_KEY_MAX = 300;
 const COST_OF_UNKNOWN = 15;
 
@@ -29,11 +27,14 @@ export class RegisterWorkload implements Workload {
   private readonly groups: Group[] = [];
   private values = 0;
 
+  /** A pipeline, each lane on a key of its own: one client never has two operations on one key under way. */
+  constructor(private readonly lanesAClient = 4) {}
+
   async drive(context: WorkloadContext, isOver: () => boolean): Promise<void> {
     const teams: Group[][] = [];
     const clients = Array.from({ length: context.clients }, (_, index) => {
       if (index % CLIENTS_A_KEY === 0) {
-        teams.push(Array.from({ length: LANES_A_CLIENT }, () => this.newGroup(context)));
+        teams.push(Array.from({ length: this.lanesAClient }, () => this.newGroup(context)));
       }
       return this.driveClient(context, teams.at(-1)!, 1 + (index % context.nodes.length), isOver);
     });
@@ -61,7 +62,8 @@ export class RegisterWorkload implements Workload {
   }
 
   private rotate(context: WorkloadContext, group: Group): void {
-    group.key = `${context.prefix}:register:${this.written.length}`;
+    // Numbers alone would fall into a few slots at a time.
+    group.key = `${context.prefix}:register:${this.written.length}:${context.random.below(1e6)}`;
     group.cost = 0;
     this.written.push(group.key);
   }

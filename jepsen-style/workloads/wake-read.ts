@@ -15,6 +15,8 @@ import type { Workload, WorkloadContext } from './workload.js';
 
 const READ_EVERY_MS = 8;
 const READS_UNDER_WAY_MAX = 1000;
+/** In place of a pipeline, in which one write that waits for the sleeper would hold up the replies of all others. */
+const WRITERS_A_CLIENT = 4;
 /** A writer stuck behind the sleeper goes on elsewhere long before it wakes, or nothing would be overwritten meanwhile. */
 const WRITER_PATIENCE_MS = 700;
 /** Longer than any sleep: a reader who gave up would take its reads along. */
@@ -22,11 +24,12 @@ const PATIENCE_MS = 15_000;
 
 export class WakeReadWorkload implements Workload {
   readonly name = 'wake-read';
-  private readonly registers = new RegisterWorkload();
+  private readonly registers = new RegisterWorkload(1);
 
   async drive(context: WorkloadContext, isOver: () => boolean): Promise<void> {
     const readers = context.nodes.map((_, index) => this.read(context, index + 1, isOver));
-    const writers = { ...context, timeoutMs: Math.min(context.timeoutMs, WRITER_PATIENCE_MS) };
+    const clients = context.clients * WRITERS_A_CLIENT;
+    const writers = { ...context, clients, timeoutMs: Math.min(context.timeoutMs, WRITER_PATIENCE_MS) };
     await Promise.all([this.registers.drive(writers, isOver), ...readers]);
   }
 

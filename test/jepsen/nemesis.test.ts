@@ -25,15 +25,15 @@ test('one seed, one schedule: six kills of a leader, then all at once, with quie
 
 test('a node sleeps long enough to be succeeded, as often as that fits', () => {
   for (const nemesis of ['pause', 'block'] as const) {
-    const counts = [14_000, 60_000, 600_000].map((timeMs) => {
+    const counts = [20_000, 60_000, 600_000].map((timeMs) => {
       const strikes = planStrikes(nemesis, 5, timeMs);
       for (const { kind, downMs } of strikes) {
         assert.equal(kind, `${nemesis}-leader`);
-        assert.ok(downMs >= 4000 && downMs <= 5000, `${downMs} ms`);
+        assert.ok(downMs >= 5000 && downMs <= 7000, `${downMs} ms`);
       }
       return strikes.length;
     });
-    assert.deepEqual(counts, [1, 4, 6]);
+    assert.deepEqual(counts, [1, 3, 6]);
   }
   assert.deepEqual(
     planStrikes('reset', 5, 60_000).map(({ kind }) => kind),
