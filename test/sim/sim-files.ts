@@ -50,10 +50,11 @@ export class SimFiles implements Files {
     this.epoch = disk.epoch;
   }
 
-  /** The power is cut. Nothing that was asked before ever completes. */
-  crash(random: Random, mode: CrashMode): void {
+  /** The power is cut. Nothing that was asked before ever completes. Answers whether anything unsynced was lost. */
+  crash(random: Random, mode: CrashMode): boolean {
     const { disk } = this;
     disk.epoch += 1;
+    const before = new Map([...disk.names].map(([name, inode]) => [name, inode.cached]));
     const names = [...new Set([...disk.names.keys(), ...disk.durableNames.keys()])].sort();
     const survivors = new Map<string, Inode>();
     for (const name of names) {
@@ -64,6 +65,9 @@ export class SimFiles implements Files {
     for (const inode of new Set(survivors.values())) settle(inode, random, mode);
     disk.names = survivors;
     disk.durableNames = new Map(survivors);
+    const kept = ([name, cached]: [string, Buffer]): boolean =>
+      survivors.get(name)?.cached.equals(cached) === true;
+    return before.size !== survivors.size || ![...before].every(kept);
   }
 
   /** The process died, the machine did not: everything written is still there. */

@@ -43,6 +43,7 @@ export interface MachineParts {
   ) => PlacementClient;
   /** A node said that it cannot go on, or its disk operation rejected. */
   readonly fatal: (machine: SimMachine, why: unknown) => void;
+  readonly counted: (what: string) => void;
   /** Called with each effect's kind before it happens; true when the machine died of it. */
   readonly beforeEffect: (machine: SimMachine, kind: string) => boolean;
 }
@@ -57,6 +58,8 @@ export class SimMachine {
   life: ProcessLife | undefined;
   /** As of the newest life that knew it. */
   nodeId = 0;
+  /** Its disk takes so many times as long. */
+  slowness = 1;
   private files: SimFiles;
   engine: MemoryEngine;
   private transport: SimTransport | undefined;
@@ -112,7 +115,7 @@ export class SimMachine {
       this.files.kill();
       this.engine = this.engine.reopen();
     } else {
-      this.files.crash(random, mode);
+      if (this.files.crash(random, mode)) this.parts.counted('unsynced data lost');
       this.engine = this.engine.crash(mode === 'drop' ? NOTHING_SURVIVES : random);
     }
     if (this.transport !== undefined) this.parts.network.died(this.transport, mode !== 'kill');
@@ -186,13 +189,20 @@ export class SimMachine {
     return false;
   }
 
+  private slowed(us: number): number {
+    return this.slowness === 1 ? us : Math.min(us * this.slowness, SLOWED_US_MAX);
+  }
+
   private latencyUs(kind: string): number {
     const { operationUsMax, syncUsMax, slowSyncEvery, slowSyncUsMax } = this.parts.disk;
-    if (!kind.includes('sync')) return 1 + this.diskDice.below(operationUsMax);
+    if (!kind.includes('sync')) return this.slowed(1 + this.diskDice.below(operationUsMax));
     const slow = slowSyncEvery > 0 && this.diskDice.below(slowSyncEvery) === 0;
-    return 20 + this.diskDice.below(slow ? slowSyncUsMax : syncUsMax);
+    return this.slowed(20 + this.diskDice.below(slow ? slowSyncUsMax : syncUsMax));
   }
 }
+
+/** Slow, not dead. */
+const SLOWED_US_MAX = 2_000_000;
 
 /** `append binlog/00000001.seg` is an append, `engine write synced` is what it says. */
 function kindOf(label: string): string {

@@ -28,6 +28,8 @@ export interface WorldOptions {
   readonly seed: number;
   readonly scenario: Scenario;
   readonly effect?: EffectHook;
+  /** A turn of Node's loop for each event, for the test that it makes no difference. */
+  readonly turnEach?: boolean;
   /** Where the nodes' logs go; nowhere by default. */
   readonly say?: (line: string) => void;
 }
@@ -55,7 +57,7 @@ export class World {
     const { seed, scenario } = options;
     this.seed = seed;
     this.scenario = scenario;
-    this.scheduler = new Scheduler(this.dice(1));
+    this.scheduler = options.turnEach ? new Scheduler(this.dice(1), undefined) : new Scheduler(this.dice(1));
     this.endDice = this.dice(2);
     const codec = createCodec({ encodeEntries, decodeEntries });
     this.oracles = new Oracles(
@@ -65,13 +67,14 @@ export class World {
     );
     this.network = new SimNetwork(this.scheduler, this.dice(3), scenario.network, {
       sent: (_from, _to, lane, message) => this.oracles.sent(lane, message),
+      counted: (what) => this.counted(what),
       effect: (owner) => this.machines[Math.floor(owner.ownerId / 1000) - 1]!.effect('network send'),
     });
-    const { slots, balanceLeaders, machines } = scenario;
-    const placement = { nodes: machines, slots, balanceLeaders };
+    const { slots, replicas, balanceLeaders, machines } = scenario;
+    const placement = { nodes: machines, slots, replicas, balanceLeaders };
     this.placement = new SimPlacement(this.scheduler, seed, placement, this.logOf('pm'));
     this.machines = Array.from({ length: machines }, (_, i) => this.machine(i + 1));
-    this.faults = new Faults(this, this.dice(4), scenario.faults);
+    this.faults = new Faults(this);
   }
 
   /** Seeded dice for one purpose. */
@@ -81,6 +84,11 @@ export class World {
 
   counted(what: string, times = 1): void {
     this.counters.set(what, (this.counters.get(what) ?? 0) + times);
+  }
+
+  /** Commands of clients that were done and answered. */
+  get answered(): number {
+    return this.counters.get('commands done') ?? 0;
   }
 
   /** Everything up, table `default` made, a leader for each slot. */
@@ -205,8 +213,10 @@ export class World {
       },
       placement: (_machine, life, key, identity) =>
         new SimPlacementClient(this.placement, life, `node-${number}`, key, identity),
+      counted: (what) => this.counted(what),
       fatal: (machine, why) => this.scheduler.fail(fatalOf(machine, why)),
-      beforeEffect: (machine, kind) => this.options.effect?.(machine, kind) ?? false,
+      beforeEffect: (machine, kind) =>
+        this.options.effect?.(machine, kind) ?? this.faults.beforeEffect(machine, kind),
     });
   }
 
