@@ -1,7 +1,7 @@
 /**
  * Carries out the planned faults of a run (fault-plan.ts), one function a kind.
  *
- * A fault that needs what is not there (a leader to move, a machine that is up) does nothing and is not counted. `heal` ends all of
+ * A fault that needs what is not there (a leader to move, a machine that is up) tries again for a while, then is not counted. `heal` ends all of
  * them: from then on the world is kind. Each that strikes leaves a line of the run's story.
  */
 import type { NodeSlot } from '../../src/node/replicas.js';
@@ -48,6 +48,8 @@ const AMBUSH_EFFECTS = [
   'file rename',
   '',
 ];
+const ATTEMPTS_MAX = 5;
+const ATTEMPT_EVERY_US = 500_000;
 const FLAP_US_MIN = 50_000;
 
 export class Faults {
@@ -110,9 +112,12 @@ export class Faults {
     return false;
   }
 
-  private strike(fault: PlannedFault): void {
+  /** What finds nothing to strike comes back some times. */
+  private strike(fault: PlannedFault, attemptsLeft = ATTEMPTS_MAX): void {
     const machine = this.world.machines[fault.machine - 1]!;
     const did = this.strikers[fault.kind]({ fault, machine, random: seededRandom(fault.dice, 0xfa17) });
+    if (did === undefined && attemptsLeft > 1)
+      this.after(ATTEMPT_EVERY_US, () => this.strike(fault, attemptsLeft - 1));
     if (did !== undefined && did !== 'later') this.tell(fault, did);
   }
 
