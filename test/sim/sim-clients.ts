@@ -16,6 +16,8 @@ export interface ClientsWorld {
   /** undefined while the machine refuses connections. */
   connect(machine: number, events: ClientEvents): ClientConnection | undefined;
   counted(what: string): void;
+  /** A client heard what became of its command. */
+  settled(argv: readonly string[], fate: Fate): void;
 }
 
 export interface ClientSettings {
@@ -132,6 +134,7 @@ export class SimClient {
     if (command === undefined) throw new Error(`a reply that nobody asked for: ${JSON.stringify(reply)}`);
     const fate = fateOf(command, reply);
     this.world.counted(`commands ${fate}`);
+    this.world.settled(command.argv, fate);
     command.settle(fate, reply);
   }
 

@@ -13,6 +13,7 @@ import type { NodeSettings } from '../../src/node/settings.js';
 import { type Random, seededRandom } from '../../src/random.js';
 import type { PlacementClient } from '../../src/rpc/topology.js';
 import { MemoryEngine } from '../../src/storage/memory-engine.js';
+import { DurableImage } from './checks/durable-image.js';
 import type { Scheduler } from './scheduler.js';
 import { type MachineClock, ProcessLife } from './sim-env.js';
 import { type CrashMode, SimFiles } from './sim-files.js';
@@ -60,7 +61,9 @@ export class SimMachine {
   nodeId = 0;
   /** Its disk takes so many times as long. */
   slowness = 1;
-  private files: SimFiles;
+  files: SimFiles;
+  /** What its disk would show after a power cut. */
+  readonly image: DurableImage;
   engine: MemoryEngine;
   private transport: SimTransport | undefined;
   private readonly diskDice: Random;
@@ -71,6 +74,7 @@ export class SimMachine {
     private readonly parts: MachineParts,
   ) {
     this.diskDice = seededRandom(parts.seed, number, 0xd15c);
+    this.image = new DurableImage(() => parts.counted('entries copied forward'));
     this.files = new SimFiles(() => invariant(false, 'disk used before boot'));
     this.engine = new MemoryEngine();
   }

@@ -5,9 +5,11 @@
  * (checks/judge.ts), for equal replicas (checks/dumps.ts), and for all of that once more after a power cut of every machine.
  */
 
+import { hash14, slotOfHash } from '../../src/slot/hash.js';
 import { nextChanceUs } from './activity.js';
 import { compareReplicas } from './checks/dumps.js';
 import { judge } from './checks/judge.js';
+import { unrest } from './checks/rest.js';
 import { type ClientSettings, type Next, SimClient } from './sim-clients.js';
 import { type Form, type Scenario, scenarioOf } from './swarm.js';
 import { type Command, Workload } from './workload.js';
@@ -40,8 +42,10 @@ export class RunFailure extends Error {
 }
 
 const HEAL_MS_MAX = 30_000;
+const REST_MS_MAX = 10_000;
 const READ_ATTEMPTS_MAX = 20;
 const FINAL_CLIENT: ClientSettings = { pipeline: 16, thinkUsMax: 2000 };
+const ONE_BY_ONE: ClientSettings = { pipeline: 1, thinkUsMax: 20_000 };
 /** After the healing clients make so many commands for each answer that is still missing, at most. */
 const EXTRA_COMMANDS = 10;
 
@@ -135,6 +139,7 @@ async function randomRun(world: World, options: RunOptions): Promise<number> {
   commandsMax = workload.made + EXTRA_COMMANDS * Math.max(0, scenario.answersMin - world.answered);
   await healed(world);
   await world.wait('the clients to finish', HEAL_MS_MAX, () => world.clients.every((client) => client.ended));
+  await goesOn(world, workload);
   return inOrder(world, workload);
 }
 
@@ -157,6 +162,47 @@ export function newWorkload(world: World, { workload, wallOffsetMsMax }: Scenari
   );
 }
 
+/** Nothing stands in the way any more: every group must commit a write, and in the end all nodes must come to rest. */
+async function goesOn(world: World, workload: Workload): Promise<void> {
+  const { slots } = world.scenario;
+  for (let slot = 0; slot < slots; slot++) {
+    let written = false;
+    const next = (session: string): Command | undefined => {
+      if (written) return undefined;
+      const command = workload.set(keyOfSlot(slot, slots), session);
+      return {
+        argv: command.argv,
+        settle: (fate, reply) => {
+          written = written || fate === 'done';
+          command.settle(fate, reply);
+        },
+      };
+    };
+    const client = new SimClient(910 + slot, 1, world, world.dice(910 + slot), ONE_BY_ONE, next);
+    client.start();
+    await world.wait(`a write to slot ${slot}`, HEAL_MS_MAX, () => client.ended && written);
+  }
+}
+
+async function comesToRest(world: World): Promise<void> {
+  const restless = (): string[] =>
+    world.machines.flatMap(({ number, node }) => unrest(node!).map((what) => `machine ${number}: ${what}`));
+  await world.wait(
+    'everything to come to rest',
+    REST_MS_MAX,
+    () => restless().length === 0,
+    () => restless().join('\n'),
+  );
+}
+
+/** Keys that only this asks for. */
+function keyOfSlot(slot: number, slots: number): string {
+  for (let number = 0; ; number++) {
+    const key = `reg-of-slot${number}`;
+    if (slotOfHash(hash14(Buffer.from(key)), slots) === slot) return key;
+  }
+}
+
 export async function healed(world: World): Promise<void> {
   world.faults.heal();
   for (const machine of world.machines) world.bootIfDown(machine);
@@ -169,6 +215,7 @@ export async function inOrder(world: World, workload: Workload): Promise<number>
   await world.scheduler.runUntil(world.scheduler.nowUs + expiryUs(world.scenario));
   await readEverything(world, workload, 901);
   await world.wait('all replicas to be equal', HEAL_MS_MAX, () => world.allEqual());
+  await comesToRest(world);
   const before = await compareReplicas(world);
   for (const machine of world.machines) world.endMachine(machine, 'drop');
   await healed(world);

@@ -12,8 +12,8 @@ import { createCodec } from '../../src/rpc/codec.js';
 import { decodeEntries, encodeEntries } from '../../src/storage/binlog-record.js';
 import { Oracles } from './checks/oracles.js';
 import { Faults } from './faults.js';
-import { History } from './history.js';
-import { Scheduler } from './scheduler.js';
+import { type Fate, History } from './history.js';
+import { type Owner, Scheduler } from './scheduler.js';
 import { ClientConnection, type ClientEvents } from './sim-client.js';
 import type { SimClient } from './sim-clients.js';
 import { type EndMode, SimMachine } from './sim-machine.js';
@@ -60,11 +60,13 @@ export class World {
     this.scheduler = options.turnEach ? new Scheduler(this.dice(1), undefined) : new Scheduler(this.dice(1));
     this.endDice = this.dice(2);
     const codec = createCodec({ encodeEntries, decodeEntries });
-    this.oracles = new Oracles(
+    this.oracles = new Oracles({
       codec,
-      (why) => this.scheduler.fail(new Error(why)),
-      (what) => this.counted(what),
-    );
+      tell: { fail: (why) => this.scheduler.fail(new Error(why)), counted: (what) => this.counted(what) },
+      settings: scenario.node.slot,
+      disks: () => this.machines,
+    });
+    this.scheduler.afterEvent = (owner) => this.look(owner);
     this.network = new SimNetwork(this.scheduler, this.dice(3), scenario.network, {
       sent: (_from, _to, lane, message) => this.oracles.sent(lane, message),
       counted: (what) => this.counted(what),
@@ -99,11 +101,16 @@ export class World {
   }
 
   /** Lets virtual time pass until the condition holds; too late is a failure of liveness. */
-  async wait(what: string, limitMs: number, condition: () => boolean): Promise<void> {
+  async wait(
+    what: string,
+    limitMs: number,
+    condition: () => boolean,
+    describe = (): string => this.describe(),
+  ): Promise<void> {
     const deadlineUs = this.scheduler.nowUs + limitMs * 1000;
     while (!condition()) {
       if (this.scheduler.nowUs >= deadlineUs)
-        throw new Error(`waited ${limitMs} ms for ${what}\n${this.describe()}`);
+        throw new Error(`waited ${limitMs} ms for ${what}\n${describe()}`);
       await this.scheduler.runUntil(this.scheduler.nowUs + POLL_US);
     }
   }
@@ -190,6 +197,18 @@ export class World {
       return [`machine ${number}, node ${nodeId}: ${state}`, ...slots].join('\n');
     });
     return lines.join('\n');
+  }
+
+  /** The oracles look at the machine whose event it was. */
+  private look(owner: Owner | undefined): void {
+    if (owner === undefined) return;
+    const machine = this.machines[Math.floor(owner.ownerId / 1000) - 1];
+    if (machine?.life === owner) this.oracles.look(owner, machine.node?.replicas.all ?? []);
+  }
+
+  /** A client heard of its command. */
+  settled(argv: readonly string[], fate: Fate): void {
+    this.oracles.ledger.settled(argv, fate);
   }
 
   private machine(number: number): SimMachine {
