@@ -75,7 +75,15 @@ test('an answer to a leadership that is over, met by the next one of the same le
   network.propose(1, 'a');
   network.settle();
   // An append of term 1 is still on its way to 2 when 1, who lost its leadership, leads again.
-  const late = { kind: 'append', from: 1, to: 2, term: 1, previousIndex: 2, previousTerm: 1, commit: 2 } as const;
+  const late = {
+    kind: 'append',
+    from: 1,
+    to: 2,
+    term: 1,
+    previousIndex: 2,
+    previousTerm: 1,
+    commit: 2,
+  } as const;
   for (const [from, to] of [
     [1, 3],
     [3, 1],
