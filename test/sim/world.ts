@@ -12,8 +12,8 @@ import { createCodec } from '../../src/rpc/codec.js';
 import { decodeEntries, encodeEntries } from '../../src/storage/binlog-record.js';
 import { Oracles } from './checks/oracles.js';
 import { Faults } from './faults.js';
-import { History } from './history.js';
-import { Scheduler } from './scheduler.js';
+import { type Fate, History } from './history.js';
+import { type Owner, Scheduler } from './scheduler.js';
 import { ClientConnection, type ClientEvents } from './sim-client.js';
 import type { SimClient } from './sim-clients.js';
 import { type EndMode, SimMachine } from './sim-machine.js';
@@ -28,6 +28,8 @@ export interface WorldOptions {
   readonly seed: number;
   readonly scenario: Scenario;
   readonly effect?: EffectHook;
+  /** A turn of Node's loop for each event, for the test that it makes no difference. */
+  readonly turnEach?: boolean;
   /** Where the nodes' logs go; nowhere by default. */
   readonly say?: (line: string) => void;
 }
@@ -55,23 +57,26 @@ export class World {
     const { seed, scenario } = options;
     this.seed = seed;
     this.scenario = scenario;
-    this.scheduler = new Scheduler(this.dice(1));
+    this.scheduler = options.turnEach ? new Scheduler(this.dice(1), undefined) : new Scheduler(this.dice(1));
     this.endDice = this.dice(2);
     const codec = createCodec({ encodeEntries, decodeEntries });
-    this.oracles = new Oracles(
+    this.oracles = new Oracles({
       codec,
-      (why) => this.scheduler.fail(new Error(why)),
-      (what) => this.counted(what),
-    );
+      tell: { fail: (why) => this.scheduler.fail(new Error(why)), counted: (what) => this.counted(what) },
+      settings: scenario.node.slot,
+      disks: () => this.machines,
+    });
+    this.scheduler.afterEvent = (owner) => this.look(owner);
     this.network = new SimNetwork(this.scheduler, this.dice(3), scenario.network, {
       sent: (_from, _to, lane, message) => this.oracles.sent(lane, message),
+      counted: (what) => this.counted(what),
       effect: (owner) => this.machines[Math.floor(owner.ownerId / 1000) - 1]!.effect('network send'),
     });
-    const { slots, balanceLeaders, machines } = scenario;
-    const placement = { nodes: machines, slots, balanceLeaders };
+    const { slots, replicas, balanceLeaders, machines } = scenario;
+    const placement = { nodes: machines, slots, replicas, balanceLeaders };
     this.placement = new SimPlacement(this.scheduler, seed, placement, this.logOf('pm'));
     this.machines = Array.from({ length: machines }, (_, i) => this.machine(i + 1));
-    this.faults = new Faults(this, this.dice(4), scenario.faults);
+    this.faults = new Faults(this);
   }
 
   /** Seeded dice for one purpose. */
@@ -83,6 +88,11 @@ export class World {
     this.counters.set(what, (this.counters.get(what) ?? 0) + times);
   }
 
+  /** Commands of clients that were done and answered. */
+  get answered(): number {
+    return this.counters.get('commands done') ?? 0;
+  }
+
   /** Everything up, table `default` made, a leader for each slot. */
   async start(): Promise<void> {
     this.placement.start();
@@ -91,11 +101,16 @@ export class World {
   }
 
   /** Lets virtual time pass until the condition holds; too late is a failure of liveness. */
-  async wait(what: string, limitMs: number, condition: () => boolean): Promise<void> {
+  async wait(
+    what: string,
+    limitMs: number,
+    condition: () => boolean,
+    describe = (): string => this.describe(),
+  ): Promise<void> {
     const deadlineUs = this.scheduler.nowUs + limitMs * 1000;
     while (!condition()) {
       if (this.scheduler.nowUs >= deadlineUs)
-        throw new Error(`waited ${limitMs} ms for ${what}\n${this.describe()}`);
+        throw new Error(`waited ${limitMs} ms for ${what}\n${describe()}`);
       await this.scheduler.runUntil(this.scheduler.nowUs + POLL_US);
     }
   }
@@ -184,6 +199,18 @@ export class World {
     return lines.join('\n');
   }
 
+  /** The oracles look at the machine whose event it was. */
+  private look(owner: Owner | undefined): void {
+    if (owner === undefined) return;
+    const machine = this.machines[Math.floor(owner.ownerId / 1000) - 1];
+    if (machine?.life === owner) this.oracles.look(owner, machine.node?.replicas.all ?? []);
+  }
+
+  /** A client heard of its command. */
+  settled(argv: readonly string[], fate: Fate): void {
+    this.oracles.ledger.settled(argv, fate);
+  }
+
   private machine(number: number): SimMachine {
     const { seed, scenario } = this.options;
     const random = seededRandom(seed, number, 0xc10c);
@@ -205,8 +232,10 @@ export class World {
       },
       placement: (_machine, life, key, identity) =>
         new SimPlacementClient(this.placement, life, `node-${number}`, key, identity),
+      counted: (what) => this.counted(what),
       fatal: (machine, why) => this.scheduler.fail(fatalOf(machine, why)),
-      beforeEffect: (machine, kind) => this.options.effect?.(machine, kind) ?? false,
+      beforeEffect: (machine, kind) =>
+        this.options.effect?.(machine, kind) ?? this.faults.beforeEffect(machine, kind),
     });
   }
 
