@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { jobsOf, type Report, runBatch } from './batch.js';
+import { SEEDS_FOR_ALL, unmet } from './coverage.js';
 import { type Smaller, shrink } from './shrink.js';
 import { RunFailure, type RunOptions, simulate } from './simulate.js';
 import { Totals } from './totals.js';
@@ -117,8 +118,12 @@ async function many({ first, count, workers, form = 'long', shrinkSeconds }: Opt
   };
   await runBatch({ jobs: jobsOf(first, count, { form }), ...(workers && { workers }), take });
   print(totals, (performance.now() - startedMs) / 1000);
+  const missed = unmet(totals.counters);
+  const mustMeetAll = form === 'long' && count >= SEEDS_FOR_ALL;
+  if (missed.length > 0) console.log(`${mustMeetAll ? 'too little: ' : ''}never met: ${missed.join('; ')}`);
   for (const seed of failed.slice(0, SHRUNK_MAX)) await smaller(seed, { form }, shrinkSeconds);
-  return totals.failures === 0 && totals.shortcomings().length === 0 ? 0 : 1;
+  const enough = totals.shortcomings().length === 0 && !(mustMeetAll && missed.length > 0);
+  return totals.failures === 0 && enough ? 0 : 1;
 }
 
 function print(totals: Totals, wallSeconds: number): void {

@@ -60,6 +60,8 @@ export class Scheduler {
   private readonly heap: QueuedEvent[] = [];
   private sequence = 0;
   private failure: Error | undefined;
+  /** Whose event runs, or ran last. */
+  running: Owner | undefined;
   /** Has run, and nobody has looked at the world since. */
   private unseen: QueuedEvent | undefined;
 
@@ -161,6 +163,7 @@ export class Scheduler {
     event.cancel();
     this.trace.event(this.nowUs, event.kind, event.owner?.ownerId ?? 0, event.size);
     this.unseen = event;
+    this.running = event.owner;
     try {
       event.run();
       this.drain?.();

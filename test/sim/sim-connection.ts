@@ -49,7 +49,7 @@ export class Connection {
   send(lane: Lane, message: Buffer): boolean {
     const queue = this.queueOf(lane);
     const full = queue.bytes > 0 && queue.bytes + message.length > this.network.laneBytesMax;
-    if (full && lane !== 'control') return false;
+    if (full && lane !== 'control') return this.network.laneFull();
     const strayDelaysUs = this.network.strayDelaysUs(lane);
     if (strayDelaysUs !== undefined) {
       for (const delayUs of strayDelaysUs) this.stray(lane, Buffer.from(message), delayUs);

@@ -74,7 +74,7 @@ export class SimMachine {
     private readonly parts: MachineParts,
   ) {
     this.diskDice = seededRandom(parts.seed, number, 0xd15c);
-    this.image = new DurableImage(() => parts.counted('entries copied forward'));
+    this.image = new DurableImage(() => parts.counted('purge with entries copied forward'));
     this.files = new SimFiles(() => invariant(false, 'disk used before boot'));
     this.engine = new MemoryEngine();
   }

@@ -169,6 +169,11 @@ export class SimNetwork {
     return Array.from({ length: count }, () => this.delayUs() + this.random.below(lateUsMax));
   }
 
+  laneFull(): false {
+    this.tap.counted('lane full');
+    return false;
+  }
+
   get laneBytesMax(): number {
     return this.isKind ? Number.POSITIVE_INFINITY : this.settings.laneBytesMax;
   }

@@ -10,6 +10,7 @@ import { nextChanceUs } from './activity.js';
 import { compareReplicas } from './checks/dumps.js';
 import { judge } from './checks/judge.js';
 import { unrest } from './checks/rest.js';
+import { probe } from './probes.js';
 import { type ClientSettings, type Next, SimClient } from './sim-clients.js';
 import { type Form, type Scenario, scenarioOf } from './swarm.js';
 import { type Command, Workload } from './workload.js';
@@ -83,6 +84,7 @@ export async function runWorld(
   story: (world: World) => Promise<number>,
 ): Promise<RunResult> {
   const world = new World(options);
+  probe(world);
   const rejected = (why: unknown): void => world.scheduler.fail(why);
   process.on('unhandledRejection', rejected);
   try {
@@ -108,6 +110,7 @@ export async function runWorld(
     ].join('\n');
     throw new RunFailure(error.message, report, world.faults.story, error);
   } finally {
+    probe(undefined);
     process.off('unhandledRejection', rejected);
     for (const machine of world.machines) machine.life?.kill();
   }

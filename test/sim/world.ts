@@ -7,10 +7,12 @@
 import { invariant } from '../../src/assert.js';
 import type { Log } from '../../src/env.js';
 import type { NodeSlot } from '../../src/node/replicas.js';
+import type { Message } from '../../src/raft/message.js';
 import { type Random, seededRandom } from '../../src/random.js';
 import { createCodec } from '../../src/rpc/codec.js';
 import { decodeEntries, encodeEntries } from '../../src/storage/binlog-record.js';
 import { Oracles } from './checks/oracles.js';
+import type { RarePath } from './coverage.js';
 import { Faults } from './faults.js';
 import { type Fate, History } from './history.js';
 import { type Owner, Scheduler } from './scheduler.js';
@@ -50,6 +52,8 @@ export class World {
   private readonly endDice: Random;
   private readonly connections = new Map<SimMachine, Set<ClientConnection>>();
   private connectionIds = 0;
+  /** `group/term` of candidacies that a leader asked for. */
+  private readonly transfers = new Set<string>();
   /** Of the last client; each has its own. */
   clientNumber = 0;
 
@@ -65,6 +69,8 @@ export class World {
       tell: { fail: (why) => this.scheduler.fail(new Error(why)), counted: (what) => this.counted(what) },
       settings: scenario.node.slot,
       disks: () => this.machines,
+      leaderElected: (slot) => this.leaderElected(slot),
+      said: (groupId, message) => this.said(groupId, message),
     });
     this.scheduler.afterEvent = (owner) => this.look(owner);
     this.network = new SimNetwork(this.scheduler, this.dice(3), scenario.network, {
@@ -117,6 +123,7 @@ export class World {
 
   endMachine(machine: SimMachine, mode: EndMode): void {
     this.counted(`end ${mode}`);
+    if (machine.node?.checkpointer['running'] !== undefined) this.met('checkpoint crossed by a crash');
     machine.end(mode, this.endDice);
     for (const connection of this.connections.get(machine) ?? []) connection.serverDied();
     this.connections.delete(machine);
@@ -199,6 +206,28 @@ export class World {
     return lines.join('\n');
   }
 
+  met(path: RarePath): void {
+    this.counted(path);
+  }
+
+  pausedLately(): boolean {
+    const untilUs = this.scheduler.running?.pausedUntilUs ?? 0;
+    return untilUs > 0 && untilUs + LATELY_US > this.scheduler.nowUs;
+  }
+
+  private leaderElected({ birth: { groupId }, status: { term } }: NodeSlot): void {
+    if (this.clients.some((client) => client.writesWaiting > 0))
+      this.met('leader changed while a write was unanswered');
+    if (this.transfers.has(`${groupId}/${term}`)) this.met('transfer completed');
+  }
+
+  private said(groupId: number, message: Message): void {
+    if (message.kind === 'vote' && message.transfer) this.transfers.add(`${groupId}/${message.term}`);
+    if (message.kind !== 'appendReply' || !message.rejected) return;
+    if (message.index > 0) this.met('append rejected and backed off');
+    else if (message.hintTerm > 0) this.met('old leader told of the newer term');
+  }
+
   /** The oracles look at the machine whose event it was. */
   private look(owner: Owner | undefined): void {
     if (owner === undefined) return;
@@ -241,15 +270,25 @@ export class World {
 
   private logOf(who: string): Log {
     const { say } = this.options;
-    if (say === undefined) return QUIET;
-    const line = (level: string) => (message: string, fields?: object) =>
-      say(`${this.scheduler.nowMs.toFixed(3)} ${who} ${level} ${message} ${JSON.stringify(fields ?? {})}`);
+    const line = (level: string) => (message: string, fields?: object) => {
+      const [path, isFault] = TELLING_LINES[message] ?? [];
+      if (path !== undefined) this.met(path);
+      if (isFault) this.scheduler.fail(new Error(`${who}: ${message} ${JSON.stringify(fields)}`));
+      say?.(`${this.scheduler.nowMs.toFixed(3)} ${who} ${level} ${message} ${JSON.stringify(fields ?? {})}`);
+    };
     return { debug: () => {}, info: line('info'), warn: line('warn'), error: line('error') };
   }
 }
 
+/** Lines of nodes' logs that tell of a rare path, or of what never happens in these worlds. */
+const TELLING_LINES: Readonly<Record<string, readonly [path: RarePath | undefined, isFault?: boolean]>> = {
+  'cut off a last batch that nobody was promised': ['torn tail cut at recovery'],
+  'the binlog is damaged': [undefined, true],
+  'replica is damaged and stays shut': [undefined, true],
+  'malformed message from a peer': [undefined, true],
+};
+const LATELY_US = 2_000_000;
 const POLL_US = 10_000;
-const QUIET: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 interface Position {
   readonly term: number;

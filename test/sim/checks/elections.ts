@@ -7,6 +7,8 @@ import type { Tell } from './tell.js';
 export class Elections {
   private readonly leaders = new Map<string, number>();
   private readonly votes = new Map<string, number>();
+  /** Who stood first in a term. */
+  private readonly candidates = new Map<string, number>();
 
   constructor(private readonly tell: Tell) {}
 
@@ -18,6 +20,14 @@ export class Elections {
       this.tell.fail(`group ${groupId}, term ${term}: both ${before} and ${ownerId} lead`);
     this.leaders.set(key, ownerId);
     return before === undefined;
+  }
+
+  stood(groupId: number, term: number, candidate: number): void {
+    const key = `${groupId}/${term}`;
+    const first = this.candidates.get(key);
+    if (first === undefined) this.candidates.set(key, candidate);
+    else if (first !== candidate) this.tell.counted('two candidates in one term');
+    this.voted(groupId, term, candidate, candidate);
   }
 
   voted(groupId: number, term: number, voter: number, candidate: number): void {

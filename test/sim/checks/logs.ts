@@ -207,6 +207,7 @@ export class Logs {
     const { term: inTerm } = raftState(slot);
     for (let index = committed.length + 1; index <= to; index++) {
       committed.push({ hash: seen.hashes[index]!, inTerm });
+      if (seen.terms[index]! < inTerm) this.tell.counted('old entry committed by a newer leader');
       this.events.committed(slot, index, seen.terms[index]!);
     }
     if (committed[to - 1]!.hash !== seen.hashes[to])

@@ -17,6 +17,7 @@ import { type Disk, Durability } from './durability.js';
 import { Elections } from './elections.js';
 import { Ledger } from './ledger.js';
 import { Logs } from './logs.js';
+import { replayedIndex } from './peek.js';
 import type { Tell } from './tell.js';
 
 export interface OracleParts {
@@ -57,8 +58,10 @@ export class Oracles {
   /** For one life of one process. */
   observer(ownerId: () => number): NodeObserver {
     return {
-      entryApplied: (slot, index, term, data) =>
-        this.applied.entryApplied(ownerId(), slot, index, term, data),
+      entryApplied: (slot, index, term, data) => {
+        if (index <= replayedIndex(slot)) this.parts.tell.counted('entry replayed at start');
+        this.applied.entryApplied(ownerId(), slot, index, term, data);
+      },
       statusChanged: (slot) => this.statusChanged(ownerId(), slot),
       snapshotInstalled: (slot) => this.applied.snapshotInstalled(ownerId(), slot),
     };
@@ -80,7 +83,7 @@ export class Oracles {
     for (const { groupId, message } of this.parts.codec.decodeFrames(bytes)) {
       this.durability.said(groupId, message);
       this.parts.said?.(groupId, message);
-      if (message.kind === 'vote') this.elections.voted(groupId, message.term, message.from, message.from);
+      if (message.kind === 'vote') this.elections.stood(groupId, message.term, message.from);
       if (message.kind !== 'voteReply') continue;
       this.parts.tell.counted(message.granted ? 'votes granted' : 'votes refused');
       if (message.granted) this.elections.voted(groupId, message.term, message.from, message.to);
