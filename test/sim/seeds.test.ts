@@ -39,6 +39,10 @@ const MUST_HAVE_MET = [
   'fault placement',
   'fault transfer',
   'fault diskFull',
+  'snapshot begin',
+  'snapshot cancel',
+  'snapshot busy',
+  'snapshots installed',
 ];
 
 async function runTwice(seed: number): Promise<RunResult> {

@@ -81,7 +81,7 @@ class Stand {
 
 function words(ack: SnapshotAck): string {
   if (ack.kind === 'written') return `written ${ack.sequence}`;
-  return ack.kind === 'refused' ? `refused: ${ack.why}` : 'installed';
+  return ack.kind === 'refused' ? `refused: ${ack.why}` : ack.kind;
 }
 
 function stream(): {

@@ -1,7 +1,11 @@
 /** Replicas brought up by a snapshot: one that lags behind a log already cut, one that is born empty, and what may come in between. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeSnapshotAck, decodeSnapshotMessage } from '../../src/slot/snapshot-codec.js';
+import {
+  decodeSnapshotAck,
+  decodeSnapshotMessage,
+  encodeSnapshotAck,
+} from '../../src/slot/snapshot-codec.js';
 import { readStoredStates } from '../../src/slot/states.js';
 import { Group, type Member, SETTINGS, SNAPSHOT } from './group.js';
 
@@ -226,5 +230,27 @@ test('no more than so many at once, either way; the others wait their turn', asy
   await group.clock.pass(5000);
   assert.deepEqual(late.map(installs), [1, 1]);
   assert.equal(leader.snapshots.figures.failed, 0);
+  assertSame(group);
+});
+
+test('a node that takes in enough already is not bothered for a while, and loses nothing by it', async () => {
+  const group = new Group(3, SHORT_LOG);
+  const { leader, late } = await lagging(group);
+  let said = 0;
+  group.losesSnapshot = (from, to, lane, message) => {
+    if (lane !== 'snapshot') return false;
+    const begin = decodeSnapshotMessage(message);
+    if (begin.kind !== 'begin' || ++said > 2) return false;
+    group.members[from - 1]!.snapshots.onAck(
+      encodeSnapshotAck({ kind: 'busy', transferId: begin.transferId }),
+    );
+    assert.equal(to, late.id);
+    return true;
+  };
+  group.heal();
+  await group.clock.pass(3000);
+  assert.equal(said, 3);
+  assert.deepEqual([leader.snapshots.figures.failed, leader.snapshots.figures.sent], [0, 1]);
+  assert.equal(installs(late), 1);
   assertSame(group);
 });

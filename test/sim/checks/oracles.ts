@@ -12,6 +12,7 @@ import type { NodeSlot } from '../../../src/node/replicas.js';
 import type { RaftCodec } from '../../../src/rpc/codec.js';
 import type { Lane } from '../../../src/rpc/transport.js';
 import { decodeEntry } from '../../../src/slot/entry.js';
+import { decodeSnapshotAck, decodeSnapshotMessage } from '../../../src/slot/snapshot-codec.js';
 
 interface Applied {
   readonly term: number;
@@ -45,6 +46,8 @@ export class Oracles {
 
   /** A Raft message leaves a node. */
   sent(lane: Lane, bytes: Buffer): void {
+    if (lane === 'snapshot') this.counted(`snapshot ${decodeSnapshotMessage(bytes).kind}`);
+    if (lane === 'snapshotAck') this.counted(`snapshot ${decodeSnapshotAck(bytes).kind}`);
     if (lane !== 'control') return;
     for (const { groupId, message } of this.codec.decodeFrames(bytes)) {
       if (message.kind === 'vote') this.voted(groupId, message.term, message.from, message.from);
