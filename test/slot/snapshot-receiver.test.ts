@@ -220,3 +220,22 @@ test('a disk that fills up, and a replica that needs it no more, end it too', as
   assert.equal(late.acks.at(-1), 'refused: no longer needed');
   await late.assertNothingLeft();
 });
+
+test('it is installed in a turn of its own: no checkpoint is under way, and none begins', async () => {
+  const stand = new Stand();
+  await stand.clock.pass(0);
+  const { chunks, end } = stream();
+  let done: () => void = () => {};
+  void stand.checkpointer.alone(
+    () =>
+      new Promise<void>((resolve) => {
+        done = resolve;
+      }),
+  );
+  await stand.take(...chunks, end);
+  await stand.clock.pass(SILENCE_MS * 3);
+  assert.deepEqual([stand.installed, stand.receiver.isInstalling], [[], true]);
+  stand.receiver.cancel('too late for that');
+  done();
+  assert.equal(await stand.over, true);
+});

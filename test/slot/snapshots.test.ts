@@ -28,6 +28,7 @@ async function lagging(
   const [late, other] = group.followers as [Member, Member];
   await write(group, leader, 0, 3);
   group.isolate(late);
+  group.ask(leader, 'write', 'set k0 changed');
   await write(group, leader, 3, 20);
   await group.clock.settle(leader.checkpointer.round());
   assert.ok(leader.binlog.released > late.slot.appliedTo.index);
@@ -35,7 +36,11 @@ async function lagging(
 }
 
 function assertSame(group: Group): void {
-  const [first, ...others] = group.members.map(({ slot }) => [slot.appliedTo, slot.state.keys]);
+  const [first, ...others] = group.members.map(({ slot }) => [
+    slot.appliedTo,
+    slot.state.keys,
+    slot.clock.lastStampMs,
+  ]);
   for (const other of others) assert.deepEqual(other, first);
   for (const { fatal } of group.members) assert.deepEqual(fatal, []);
 }
@@ -64,9 +69,14 @@ test('a follower that lags beyond the kept log gets the state, goes on from ther
   assert.equal(leader.snapshots.figures.sent, 1);
   assert.equal(late.snapshots.figures.received, 1);
   assertSame(group);
+  // No checkpoint has been made since: what the engine holds is what was received.
+  assert.deepEqual(late.slot.stored, { stateId: late.slot.state.stateId, meta: late.slot.stored!.meta });
+  assert.deepEqual(late.slot.stored!.meta, leader.slot.stored!.meta);
   await write(group, leader, 20, 25);
   assertSame(group);
   assert.equal(await readAt(group, late, 'k7'), `get k7 -> ${'v'.repeat(30)}@never`);
+  // It was in memory here, as it was before.
+  assert.equal(await readAt(group, late, 'k0'), 'get k0 -> changed@never');
   assert.equal(installs(late), 1);
 });
 
