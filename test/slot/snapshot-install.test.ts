@@ -69,7 +69,7 @@ test('the mark, saved; then the pointer, on disk; then memory', async () => {
   stand.turn();
   assert.equal(stand.records.length, 1, 'once');
   await stand.saved();
-  assert.equal(await done, true);
+  assert.equal(await done, 'installed');
   assert.equal((await stand.pointer())?.readUInt32BE(), 8);
   assert.deepEqual(await stand.garbage(), [3, 4]);
   assert.deepEqual(stand.events, ['woken', 'switched', 'woken']);
@@ -85,7 +85,7 @@ test('not in the middle of an entry; and not when it is no longer wanted', async
   stand.wanted = false;
   stand.midEntry = false;
   stand.turn();
-  assert.equal(await done, false);
+  assert.equal(await done, 'unwanted');
   assert.deepEqual([stand.records.length, stand.installs.waiting], [0, false]);
 });
 
@@ -93,16 +93,16 @@ test('closed before its turn, nothing has happened; closed past the mark, the re
   const before = new Stand();
   const never = before.installs.put(SNAPSHOT);
   before.installs.close();
-  assert.equal(await never, false);
+  assert.equal(await never, 'unwanted');
   before.turn();
   assert.equal(before.records.length, 0);
-  assert.equal(await before.installs.put(SNAPSHOT), false, 'nor is one taken later');
+  assert.equal(await before.installs.put(SNAPSHOT), 'unwanted', 'nor is one taken later');
 
   const after = new Stand();
   const left = after.installs.put(SNAPSHOT);
   after.turn();
   after.installs.close();
-  assert.equal(await left, false);
+  assert.equal(await left, 'left');
   await after.saved();
   assert.equal(await after.pointer(), undefined);
   assert.equal(after.installs.deaf, true);
@@ -115,6 +115,6 @@ test('closed while the pointer moves: it ends first', async () => {
   stand.turn();
   for (const saved of stand.afterSave) saved();
   stand.installs.close();
-  assert.equal(await done, true);
+  assert.equal(await done, 'installed');
   assert.equal((await stand.pointer())?.readUInt32BE(), 8);
 });
