@@ -122,6 +122,18 @@ const BUGS: readonly Bug[] = [
     from: 'this.state.publish(key, nameOf(key), undefined);',
     to: 'if (this.index % 2 === 0) this.state.publish(key, nameOf(key), undefined);',
   },
+  {
+    name: 'a snapshot on its way in is cleared as garbage',
+    file: 'slot/checkpoint.js',
+    from: 'this.reserved.add(stateId);',
+    to: '',
+  },
+  {
+    name: 'what was committed before a snapshot is applied after it',
+    file: 'slot/slot.js',
+    from: 'this.queue.length = 0;',
+    to: '',
+  },
 ];
 
 const SEEDS_MAX = 2000;
