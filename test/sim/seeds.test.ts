@@ -38,6 +38,10 @@ const MUST_HAVE_MET = [
   'fault transfer',
   'fault diskFull',
   'fault slowDisk',
+  'snapshot begin',
+  'snapshot cancel',
+  'snapshot busy',
+  'snapshots installed',
 ];
 
 test(`${SEEDS} random worlds keep every promise, and each is the same world twice`, async () => {

@@ -10,6 +10,7 @@ import type { NodeSettings } from '../../../src/node/settings.js';
 import type { Message } from '../../../src/raft/message.js';
 import type { RaftCodec } from '../../../src/rpc/codec.js';
 import type { Lane } from '../../../src/rpc/transport.js';
+import { decodeSnapshotAck, decodeSnapshotMessage } from '../../../src/slot/snapshot-codec.js';
 import type { Owner } from '../scheduler.js';
 import { Applied } from './applied.js';
 import { Bounds } from './bounds.js';
@@ -79,6 +80,9 @@ export class Oracles {
 
   /** A message leaves a node. */
   sent(lane: Lane, bytes: Buffer): void {
+    const { tell } = this.parts;
+    if (lane === 'snapshot') tell.counted(`snapshot ${decodeSnapshotMessage(bytes).kind}`);
+    if (lane === 'snapshotAck') tell.counted(`snapshot ${decodeSnapshotAck(bytes).kind}`);
     if (!RAFT_LANES.has(lane)) return;
     for (const { groupId, message } of this.parts.codec.decodeFrames(bytes)) {
       this.durability.said(groupId, message);
