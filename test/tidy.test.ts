@@ -24,7 +24,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const TYPES_ONLY: Readonly<Record<string, string>> = { rpc: 'raft' };
 
 /** Where the same inputs must give the same run. */
-const DETERMINISTIC = /^(raft|slot|commands)\/|^pm\/plan\.ts$/;
+const DETERMINISTIC = /^(raft|slot|commands)\/|^pm\/(plan|resize|tables)\.ts$|^node\/membership-plan\.ts$/;
 const BANNED: readonly (readonly [name: RegExp, instead: string])[] = [
   [/\bDate\b/, 'the time that is handed in (Env, WriteContext)'],
   [/\bMath\.random\b/, 'the dice that are handed in (Random)'],

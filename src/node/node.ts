@@ -9,11 +9,13 @@
 import type { NodeView } from '../commands/session.js';
 import { stateMachine } from '../commands/state-machine.js';
 import type { Env, Timer } from '../env.js';
+import type { MemberId } from '../raft/message.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import type { Reply } from '../resp/reply.js';
 import { createCodec, type RaftCodec } from '../rpc/codec.js';
-import type { NodeReport, PlacementClient, ReplicaReport, Topology, TransferOrder } from '../rpc/topology.js';
+import type { GroupInfo, NodeReport, PlacementClient, Topology, TransferOrder } from '../rpc/topology.js';
 import type { Lane, NodeId, PeerTransport } from '../rpc/transport.js';
+import { memberOf } from '../slot/birth.js';
 import { Checkpointer } from '../slot/checkpoint.js';
 import { Pump } from '../slot/pump.js';
 import { readStoredStates } from '../slot/states.js';
@@ -25,8 +27,13 @@ import type { Files } from '../storage/files.js';
 import { Access } from './access.js';
 import { Forwarder, type Leadership } from './forwarder.js';
 import { Leaders } from './leaders.js';
+import { nodesOf, successorOf, wishOf } from './members.js';
+import { Memberships } from './memberships.js';
 import { Outbox } from './outbox.js';
+import { OwnFiles } from './own-files.js';
+import { Removals } from './removals.js';
 import { type NodeSlot, Replicas } from './replicas.js';
+import { reportOf } from './report.js';
 import { Router } from './router.js';
 import { ClientSession, type Port, type SessionHost } from './session.js';
 import type { NodeSettings } from './settings.js';
@@ -56,9 +63,6 @@ export interface NodeObserver {
   statusChanged?(slot: NodeSlot): void;
 }
 
-const IDENTITY_FILE = 'identity.json';
-const TOPOLOGY_FILE = 'topology.json';
-const REGISTRATION_FILE = 'registration.json';
 const DISK_CHECK_MS = 2000;
 
 export class Node implements SessionHost {
@@ -72,6 +76,9 @@ export class Node implements SessionHost {
   private transport: PeerTransport | undefined;
   private outbox: Outbox | undefined;
   private readonly forwarder: Forwarder;
+  private readonly memberships: Memberships;
+  private readonly ownFiles: OwnFiles;
+  private readonly removals: Removals;
   private placement: PlacementClient | undefined;
   private reportTimer: Timer | undefined;
   private diskTimer: Timer | undefined;
@@ -97,6 +104,7 @@ export class Node implements SessionHost {
   ) {
     const { env } = world;
     this.incarnation = env.random.u32().toString(36) + env.random.u32().toString(36);
+    this.ownFiles = new OwnFiles(world.files, env.random);
     // Before there are peers nobody can be sent to.
     const lane: Pick<PeerTransport, 'send'> = {
       send: (to, name, bytes) => this.transport?.send(to, name, bytes) ?? false,
@@ -106,6 +114,11 @@ export class Node implements SessionHost {
       membersOf: (groupId) => this.members(groupId),
       ask: (nodeId, groupId, answer) => this.askLeader(nodeId, groupId, answer),
     });
+    const { leaders, forwarder } = this;
+    const wish = (groupId: number): readonly MemberId[] | undefined => this.wish(groupId);
+    const aliveMs = settings.slot.raft.electionTimeoutMs;
+    this.memberships = new Memberships({ env, replicas, wish, aliveMs, settled: () => this.reportSoon() });
+    this.removals = new Removals({ env, nodeId: () => this.nodeId, replicas, wish, leaders, forwarder });
     this.router = new Router(env, () => this.nodeId, replicas, this.forwarder, this.leaders, settings.router);
   }
 
@@ -200,9 +213,7 @@ export class Node implements SessionHost {
     if (this.stopping) return ['the node is stopping'];
     if (this.identity === undefined) return ['not registered with a placement manager yet'];
     if (this.topologyView.epoch === 0) return ['no topology yet'];
-    const mine = [...this.topologyView.groups()].filter(({ group }) =>
-      group.birthNodeIds.includes(this.nodeId),
-    );
+    const mine = [...this.topologyView.groups()].filter(({ group }) => this.holds(group));
     const leaderless = mine.filter(({ group }) => this.leaders.of(group.groupId) === undefined).length;
     // Later a slot without a leader is the cluster's trouble and no other node's help: were all that know of it to become
     // unready, a balancer would be left without any. Without one leader at all it is this node that is cut off.
@@ -219,7 +230,9 @@ export class Node implements SessionHost {
     const { env } = this.world;
     const deadlineMs = env.monotonicMs() + timeoutMs;
     while (env.monotonicMs() < deadlineMs && this.reachable.size > 0) {
-      const led = [...this.replicas.all].filter((slot) => slot.isLeader && slot.birth.voters.length > 1);
+      const led = [...this.replicas.all].filter(
+        (slot) => slot.isLeader && slot.status.configuration.voters.length > 1,
+      );
       if (led.length === 0) return;
       for (const slot of led) this.handOver(slot);
       await new Promise<void>((resolve) => env.after(50, resolve));
@@ -232,6 +245,8 @@ export class Node implements SessionHost {
     this.closed = true;
     this.reportTimer?.cancel();
     this.diskTimer?.cancel();
+    this.memberships.close();
+    this.removals.close();
     await this.placement?.close();
     await this.adopting;
     this.pump.close();
@@ -248,8 +263,8 @@ export class Node implements SessionHost {
     recovered: Awaited<ReturnType<typeof openBinlog>>['replicas'],
     stored: Awaited<ReturnType<typeof readStoredStates>>['byReplica'],
   ): Promise<void> {
-    this.identity = await this.readJson<Identity>(IDENTITY_FILE);
-    const topology = await this.readJson<Topology>(TOPOLOGY_FILE);
+    this.identity = await this.ownFiles.identity();
+    const topology = await this.ownFiles.topology();
     if (topology !== undefined) this.topologyView = new TopologyView(topology);
     for (const replica of recovered.values())
       await this.replicas.reopen(replica, stored.get(replica.replicaId));
@@ -257,9 +272,11 @@ export class Node implements SessionHost {
     this.checkpointer.start();
     if (this.identity !== undefined) await this.meetPeers(this.identity);
     if (topology !== undefined) await this.follow();
-    this.startPlacement(await this.registrationKey());
+    this.startPlacement(await this.ownFiles.registrationKey());
     this.reportLater();
     this.watchDisk();
+    this.memberships.start();
+    this.removals.start();
   }
 
   private startPlacement(registrationKey: string): void {
@@ -281,7 +298,7 @@ export class Node implements SessionHost {
 
   private async registered(identity: Identity): Promise<void> {
     if (this.closed || this.identity !== undefined) return;
-    await this.writeJson(IDENTITY_FILE, identity);
+    await this.ownFiles.keepIdentity(identity);
     this.identity = identity;
     try {
       await this.meetPeers(identity);
@@ -309,7 +326,7 @@ export class Node implements SessionHost {
 
   private async adoptNow(topology: Topology): Promise<void> {
     if (this.closed || topology.epoch <= this.topologyView.epoch) return;
-    await this.writeJson(TOPOLOGY_FILE, topology);
+    await this.ownFiles.keepTopology(topology);
     if (this.closed) return;
     this.topologyView = new TopologyView(topology);
     await this.follow();
@@ -350,8 +367,22 @@ export class Node implements SessionHost {
     this.reportSoon();
   }
 
-  private members(groupId: number): readonly number[] {
-    return this.topologyView.place(groupId)?.group.birthNodeIds ?? [];
+  /** Nodes that hold the group, or are about to. */
+  members(groupId: number): readonly number[] {
+    const configuration = this.replicas.get(groupId)?.status.configuration;
+    return nodesOf(this.topologyView.place(groupId)?.group, configuration);
+  }
+
+  /** A newcomer's replica counts from its birth on: until then nobody tells this node who leads. */
+  private holds(group: GroupInfo): boolean {
+    const wish = wishOf(group);
+    const memberId = this.replicas.get(group.groupId)?.birth.memberId ?? memberOf(this.nodeId, 0);
+    return wish.includes(memberId);
+  }
+
+  private wish(groupId: number): readonly MemberId[] | undefined {
+    const group = this.topologyView.place(groupId)?.group;
+    return group?.members && wishOf(group);
   }
 
   /** Its own replica is asked like the others: of a group of one it is all that can tell. */
@@ -369,8 +400,7 @@ export class Node implements SessionHost {
 
   private handOver(slot: NodeSlot): void {
     if (slot.status.transferringTo !== 0) return;
-    const others = this.members(slot.birth.groupId).filter((nodeId) => this.reachable.has(nodeId));
-    const choice = others[slot.birth.slot % Math.max(1, others.length)];
+    const choice = successorOf(slot, this.wish(slot.birth.groupId), this.reachable);
     if (choice !== undefined) slot.transferTo(choice);
   }
 
@@ -408,43 +438,6 @@ export class Node implements SessionHost {
     void this.binlog.purge().catch(this.world.fatal);
     this.diskTimer = this.world.env.after(DISK_CHECK_MS, () => this.watchDisk());
   }
-
-  private async registrationKey(): Promise<string> {
-    const existing = await this.readJson<{ readonly key: string }>(REGISTRATION_FILE);
-    if (existing !== undefined) return existing.key;
-    const { random } = this.world.env;
-    const key = Array.from({ length: 4 }, () => random.u32().toString(16).padStart(8, '0')).join('');
-    await this.writeJson(REGISTRATION_FILE, { key });
-    return key;
-  }
-
-  private async readJson<T>(path: string): Promise<T | undefined> {
-    const bytes = await this.world.files.readWhole(path);
-    return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as T);
-  }
-
-  private writeJson(path: string, value: object): Promise<void> {
-    return this.world.files.writeWhole(path, Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`));
-  }
-}
-
-function reportOf(slot: NodeSlot): ReplicaReport {
-  const { role, term, lastIndex, commitIndex, appliedIndex, configuration } = slot.status;
-  return {
-    groupId: slot.birth.groupId,
-    role: reportedRole(role, configuration.learners.includes(slot.birth.memberId)),
-    leaderNodeId: slot.leaderNodeId,
-    term,
-    lastIndex,
-    commitIndex,
-    appliedIndex,
-    keys: slot.state.keys,
-  };
-}
-
-function reportedRole(role: NodeSlot['status']['role'], learner: boolean): ReplicaReport['role'] {
-  if (learner) return 'learner';
-  return role === 'preCandidate' ? 'candidate' : role;
 }
 
 export type { Leadership };

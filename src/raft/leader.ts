@@ -143,10 +143,13 @@ export class Leader {
   /**
    * A leader that is no voter (any more) takes no proposals and leads only until one who knows of the configuration, and
    * holds all of the log, can be told to. Were it to leave at once, its voters might wait for the votes of members that
-   * know better and may not campaign themselves.
+   * know better and may not campaign themselves. It stays until all of its log is committed: nobody would tell it afterwards
+   * what became of what it had taken.
    */
   private handOverWhenRemoved(): void {
+    const { log } = this.state;
     if (this.state.isVoter || this.transfer.underWay || !this.committedOwnTerm) return;
+    if (log.commitIndex < log.lastIndex) return;
     let successor = NOBODY;
     let match = 0;
     for (const id of this.state.configuration.voters) {

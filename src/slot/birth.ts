@@ -28,6 +28,11 @@ export function nodeOf(member: MemberId): number {
   return member % NODE_IDS;
 }
 
+/** 0: of the birth set. */
+export function incarnationOf(member: MemberId): number {
+  return Math.floor(member / NODE_IDS);
+}
+
 export function encodeBirth(birth: Birth): Buffer {
   const out = new ByteWriter();
   out.u8(VERSION).varint(birth.groupId).varint(birth.tableId).varint(birth.slot).varint(birth.memberId);

@@ -10,8 +10,8 @@
 import { invariant } from '../assert.js';
 import type { Env } from '../env.js';
 import type { Configuration, MemberId, Message } from '../raft/message.js';
-import { Raft } from '../raft/raft.js';
-import type { RaftSettings, RaftStatus, Ready } from '../raft/ready.js';
+import { type PeerProgress, Raft } from '../raft/raft.js';
+import type { ConfigurationChange, RaftSettings, RaftStatus, Ready } from '../raft/ready.js';
 import type { Binlog, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
 import type { Engine } from '../storage/engine.js';
 import { EntryRun } from './apply.js';
@@ -189,6 +189,18 @@ export class Slot<R> {
     const started = this.raft.transferLeadership(target, this.now());
     this.wake();
     return started;
+  }
+
+  /** What a leader knows of the other members' logs. */
+  get peers(): readonly PeerProgress[] {
+    return this.raft.peers;
+  }
+
+  /** False when the core takes no change now: an earlier one is under way, or leadership is being handed over. */
+  proposeConfiguration(change: ConfigurationChange): boolean {
+    const result = this.raft.proposeConfiguration(change, this.now());
+    this.wake();
+    return result.kind === 'accepted';
   }
 
   get wantsToPropose(): boolean {
