@@ -11,7 +11,7 @@
  * leader goes on where another one stopped.
  *
  * A node holds one replica of a group. Where a wished member's node still votes as an earlier incarnation, that one goes first,
- * one node at a time, then the newcomer is called: the group is one voter short meanwhile, never more.
+ * one node at a time, then the newcomer is called: the group is one living voter short meanwhile, never more.
  */
 import type { Configuration, MemberId } from '../raft/message.js';
 import type { PeerProgress } from '../raft/raft.js';

@@ -88,6 +88,35 @@ test('those who remain get a leader even if only the removed know of the removal
   assert.deepEqual(network.leader.raft.status.configuration.votersOutgoing, []);
 });
 
+test('a removed leader hands over only when all that it took is committed: nobody would tell it later', () => {
+  const network = new Network(3);
+  network.elect(1);
+  network.advance(100);
+  const removal = network.raft(1).proposeConfiguration({ ...noChange, remove: [1] }, network.nowMs);
+  const late = network.propose(1, 'late');
+  assert(removal.kind === 'accepted' && late.kind === 'accepted');
+  const held: Message[] = [];
+  network.passes = (message) => {
+    const isHeld = message.from === 3 && message.kind === 'appendReply' && message.index >= late.index;
+    if (isHeld) held.push(message);
+    return !isHeld;
+  };
+  network.post({
+    ...{ kind: 'appendReply', from: 3, to: 1, term: removal.term, index: removal.index },
+    ...{ rejected: false, hintIndex: 0, hintTerm: 0 },
+  });
+  network.advance(300);
+  assert.deepEqual(network.raft(1).status.configuration.voters, [2, 3], 'removed');
+  assert.equal(network.raft(1).status.role, 'leader');
+  assert(network.raft(1).status.commitIndex < late.index, 'and not told all');
+  network.passes = () => true;
+  for (const message of held) network.post(message);
+  network.advance(2000);
+  assert(network.raft(1).status.commitIndex >= late.index);
+  assert(network.member(1).machine.applied.some(({ data }) => data.toString() === 'late'));
+  assert(network.leader !== undefined && network.leader.id !== 1);
+});
+
 test('a learner counts for nothing and holds everything', () => {
   const network = new Network(1, { learners: [8, 9] });
   network.elect(1);
