@@ -26,11 +26,11 @@ import type { Engine } from '../storage/engine.js';
 import type { Files } from '../storage/files.js';
 import { Access } from './access.js';
 import { Forwarder, type Leadership } from './forwarder.js';
+import { readJson, registrationKey, writeJson } from './json-files.js';
 import { Leaders } from './leaders.js';
 import { nodesOf, successorOf, wishOf } from './members.js';
 import { Memberships } from './memberships.js';
 import { Outbox } from './outbox.js';
-import { OwnFiles } from './own-files.js';
 import { Removals } from './removals.js';
 import { type NodeSlot, Replicas } from './replicas.js';
 import { reportOf } from './report.js';
@@ -63,6 +63,8 @@ export interface NodeObserver {
   statusChanged?(slot: NodeSlot): void;
 }
 
+const IDENTITY_FILE = 'identity.json';
+const TOPOLOGY_FILE = 'topology.json';
 const DISK_CHECK_MS = 2000;
 
 export class Node implements SessionHost {
@@ -77,7 +79,6 @@ export class Node implements SessionHost {
   private outbox: Outbox | undefined;
   private readonly forwarder: Forwarder;
   private readonly memberships: Memberships;
-  private readonly ownFiles: OwnFiles;
   private readonly removals: Removals;
   private placement: PlacementClient | undefined;
   private reportTimer: Timer | undefined;
@@ -104,7 +105,6 @@ export class Node implements SessionHost {
   ) {
     const { env } = world;
     this.incarnation = env.random.u32().toString(36) + env.random.u32().toString(36);
-    this.ownFiles = new OwnFiles(world.files, env.random);
     // Before there are peers nobody can be sent to.
     const lane: Pick<PeerTransport, 'send'> = {
       send: (to, name, bytes) => this.transport?.send(to, name, bytes) ?? false,
@@ -263,8 +263,8 @@ export class Node implements SessionHost {
     recovered: Awaited<ReturnType<typeof openBinlog>>['replicas'],
     stored: Awaited<ReturnType<typeof readStoredStates>>['byReplica'],
   ): Promise<void> {
-    this.identity = await this.ownFiles.identity();
-    const topology = await this.ownFiles.topology();
+    this.identity = await readJson<Identity>(this.world.files, IDENTITY_FILE);
+    const topology = await readJson<Topology>(this.world.files, TOPOLOGY_FILE);
     if (topology !== undefined) this.topologyView = new TopologyView(topology);
     for (const replica of recovered.values())
       await this.replicas.reopen(replica, stored.get(replica.replicaId));
@@ -272,7 +272,7 @@ export class Node implements SessionHost {
     this.checkpointer.start();
     if (this.identity !== undefined) await this.meetPeers(this.identity);
     if (topology !== undefined) await this.follow();
-    this.startPlacement(await this.ownFiles.registrationKey());
+    this.startPlacement(await registrationKey(this.world.files, this.world.env.random));
     this.reportLater();
     this.watchDisk();
     this.memberships.start();
@@ -298,7 +298,7 @@ export class Node implements SessionHost {
 
   private async registered(identity: Identity): Promise<void> {
     if (this.closed || this.identity !== undefined) return;
-    await this.ownFiles.keepIdentity(identity);
+    await writeJson(this.world.files, IDENTITY_FILE, identity);
     this.identity = identity;
     try {
       await this.meetPeers(identity);
@@ -326,7 +326,7 @@ export class Node implements SessionHost {
 
   private async adoptNow(topology: Topology): Promise<void> {
     if (this.closed || topology.epoch <= this.topologyView.epoch) return;
-    await this.ownFiles.keepTopology(topology);
+    await writeJson(this.world.files, TOPOLOGY_FILE, topology);
     if (this.closed) return;
     this.topologyView = new TopologyView(topology);
     await this.follow();
