@@ -11,6 +11,11 @@ export function wishOf(group: GroupInfo): readonly MemberId[] {
   return wishedMembers(group).map(({ nodeId, incarnation }) => memberOf(nodeId, incarnation));
 }
 
+/** The member that a node has, or is to have by birth, counts where it is wished; a newcomer not before it is there. */
+export function isHeld(group: GroupInfo, memberId: MemberId): boolean {
+  return wishOf(group).includes(memberId);
+}
+
 /** Nodes that have the group, or are about to: whoever may know its leader. Sorted. */
 export function nodesOf(
   group: GroupInfo | undefined,

@@ -73,7 +73,7 @@ export class Memberships {
       lastIndex,
       transferring: transferringTo !== 0,
       mayHandOver: work.handOvers < HAND_OVERS_MAX,
-      peers: slot.peers,
+      peers: slot.raft.peers,
       nowMs: this.parts.env.monotonicMs(),
       aliveMs: this.parts.aliveMs,
     });

@@ -13,12 +13,12 @@ import type { MemberId } from '../raft/message.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import type { Reply } from '../resp/reply.js';
 import { createCodec, type RaftCodec } from '../rpc/codec.js';
-import type { GroupInfo, NodeReport, PlacementClient, Topology, TransferOrder } from '../rpc/topology.js';
+import type { NodeReport, PlacementClient, Topology, TransferOrder } from '../rpc/topology.js';
 import type { Lane, NodeId, PeerTransport } from '../rpc/transport.js';
 import { memberOf } from '../slot/birth.js';
 import { Checkpointer } from '../slot/checkpoint.js';
 import { Pump } from '../slot/pump.js';
-import { readStoredStates } from '../slot/states.js';
+import { finishInstalls, readStoredStates, type StoredState, storedStateOf } from '../slot/states.js';
 import type { Binlog } from '../storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../storage/binlog-record.js';
 import { openBinlog } from '../storage/binlog-recovery.js';
@@ -28,7 +28,7 @@ import { Access } from './access.js';
 import { Forwarder, type Leadership } from './forwarder.js';
 import { readJson, registrationKey, writeJson } from './json-files.js';
 import { Leaders } from './leaders.js';
-import { nodesOf, successorOf, wishOf } from './members.js';
+import { isHeld, nodesOf, successorOf } from './members.js';
 import { Memberships } from './memberships.js';
 import { Outbox } from './outbox.js';
 import { Removals } from './removals.js';
@@ -37,6 +37,7 @@ import { reportOf } from './report.js';
 import { Router } from './router.js';
 import { ClientSession, type Port, type SessionHost } from './session.js';
 import type { NodeSettings } from './settings.js';
+import { Snapshots } from './snapshots.js';
 import { TopologyView } from './topology.js';
 
 export interface Identity {
@@ -61,6 +62,7 @@ export interface NodeWorld {
 export interface NodeObserver {
   entryApplied?(slot: NodeSlot, index: number, term: number, data: Buffer): void;
   statusChanged?(slot: NodeSlot): void;
+  snapshotInstalled?(slot: NodeSlot): void;
 }
 
 const IDENTITY_FILE = 'identity.json';
@@ -100,6 +102,7 @@ export class Node implements SessionHost {
     readonly replicas: Replicas,
     private readonly pump: Pump<Reply>,
     readonly checkpointer: Checkpointer,
+    readonly snapshots: Snapshots<Reply>,
     readonly view: NodeView,
     private readonly pid: number,
   ) {
@@ -115,7 +118,7 @@ export class Node implements SessionHost {
       ask: (nodeId, groupId, answer) => this.askLeader(nodeId, groupId, answer),
     });
     const { leaders, forwarder } = this;
-    const wish = (groupId: number): readonly MemberId[] | undefined => this.wish(groupId);
+    const wish = (groupId: number): readonly MemberId[] | undefined => this.topologyView.wish(groupId);
     const aliveMs = settings.slot.raft.electionTimeoutMs;
     this.memberships = new Memberships({ env, replicas, wish, aliveMs, settled: () => this.reportSoon() });
     this.removals = new Removals({ env, nodeId: () => this.nodeId, replicas, wish, leaders, forwarder });
@@ -138,27 +141,35 @@ export class Node implements SessionHost {
     const recovery = await openBinlog(
       files,
       { ...settings.binlog, onPinned },
-      ({ replicaId }) => states.byReplica.get(replicaId)?.meta.appliedIndex ?? 0,
+      (replica) => storedStateOf(states, replica)?.meta.appliedIndex ?? 0,
     );
     const { binlog, damage, tornBytes } = recovery;
     if (tornBytes > 0) env.log.info('cut off a last batch that nobody was promised', { tornBytes });
     for (const place of damage) env.log.error('the binlog is damaged', { place });
     const pump = new Pump<Reply>(env, binlog, settings.tickMs, world.fatal, () => node.outbox?.flush());
+    const shared = { env, engine, checkpointer, fatal: world.fatal };
+    const snapshots = new Snapshots<Reply>({
+      ...shared,
+      settings: settings.snapshot,
+      slotOf: (groupId) => replicas.get(groupId),
+      send: (to, lane, bytes) => node.transport?.send(to, lane, bytes) ?? false,
+      isReachable: (nodeId) => node.isReachable(nodeId),
+      diskLow: () => replicas.diskLow,
+      installed: (slot) => observer.snapshotInstalled?.(slot),
+    });
     const replicas = new Replicas({
-      env,
-      engine,
+      ...shared,
       binlog,
       pump,
-      checkpointer,
       machine: stateMachine,
       settings: settings.slot,
+      snapshots,
       post: (to, groupId, message) => node.outbox?.post(to, groupId, message),
       statusChanged: (slot) => {
         node.slotChanged(slot);
         observer.statusChanged?.(slot);
       },
       entryApplied: (slot, index, term, data) => observer.entryApplied?.(slot, index, term, data),
-      fatal: world.fatal,
     });
     const node: Node = new Node(
       world,
@@ -168,10 +179,11 @@ export class Node implements SessionHost {
       replicas,
       pump,
       checkpointer,
+      snapshots,
       makeView(() => node),
       pid,
     );
-    await node.start(recovery.replicas, states.byReplica);
+    await node.start(recovery.replicas, await finishInstalls(engine, states, recovery.replicas.values()));
     return node;
   }
 
@@ -213,7 +225,9 @@ export class Node implements SessionHost {
     if (this.stopping) return ['the node is stopping'];
     if (this.identity === undefined) return ['not registered with a placement manager yet'];
     if (this.topologyView.epoch === 0) return ['no topology yet'];
-    const mine = [...this.topologyView.groups()].filter(({ group }) => this.holds(group));
+    const mine = [...this.topologyView.groups()].filter(({ group }) =>
+      isHeld(group, this.replicas.get(group.groupId)?.birth.memberId ?? memberOf(this.nodeId, 0)),
+    );
     const leaderless = mine.filter(({ group }) => this.leaders.of(group.groupId) === undefined).length;
     // Later a slot without a leader is the cluster's trouble and no other node's help: were all that know of it to become
     // unready, a balancer would be left without any. Without one leader at all it is this node that is cut off.
@@ -250,6 +264,7 @@ export class Node implements SessionHost {
     await this.placement?.close();
     await this.adopting;
     this.pump.close();
+    await this.snapshots.close();
     // Spares the next start the replay; a closed slot would not be frozen any more.
     await this.checkpointer.round();
     await this.checkpointer.close();
@@ -261,7 +276,7 @@ export class Node implements SessionHost {
 
   private async start(
     recovered: Awaited<ReturnType<typeof openBinlog>>['replicas'],
-    stored: Awaited<ReturnType<typeof readStoredStates>>['byReplica'],
+    stored: ReadonlyMap<number, StoredState>,
   ): Promise<void> {
     this.identity = await readJson<Identity>(this.world.files, IDENTITY_FILE);
     const topology = await readJson<Topology>(this.world.files, TOPOLOGY_FILE);
@@ -343,9 +358,9 @@ export class Node implements SessionHost {
     try {
       if (lane === 'request') this.forwarder.onRequest(from, message);
       else if (lane === 'reply') this.forwarder.onReply(message);
-      else
-        for (const frame of this.codec.decodeFrames(message))
-          this.replicas.receive(frame.groupId, frame.message);
+      else if (lane === 'snapshot') this.snapshots.onMessage(from, message);
+      else if (lane === 'snapshotAck') this.snapshots.onAck(message);
+      else this.replicas.receiveAll(this.codec.decodeFrames(message));
     } catch (why) {
       // A peer that speaks nonsense is a peer to be ignored; our own broken invariants stop the process.
       if ((why as Error).name !== 'FormatError') return this.world.fatal(why);
@@ -358,9 +373,11 @@ export class Node implements SessionHost {
     this.leaders.forgetNode(peer);
     this.forwarder.peerDown(peer);
     this.replicas.peerDown(peer);
+    this.snapshots.peerDown(peer);
   }
 
   private slotChanged(slot: NodeSlot): void {
+    this.snapshots.slotChanged(slot);
     this.leaders.learn(slot.birth.groupId, this.replicas.leadership(slot.birth.groupId));
     // Whether anybody asks /readyz or not: that it was ready once is remembered.
     if (!this.hasBeenReady) this.unreadiness();
@@ -371,18 +388,6 @@ export class Node implements SessionHost {
   members(groupId: number): readonly number[] {
     const configuration = this.replicas.get(groupId)?.status.configuration;
     return nodesOf(this.topologyView.place(groupId)?.group, configuration);
-  }
-
-  /** A newcomer's replica counts from its birth on: until then nobody tells this node who leads. */
-  private holds(group: GroupInfo): boolean {
-    const wish = wishOf(group);
-    const memberId = this.replicas.get(group.groupId)?.birth.memberId ?? memberOf(this.nodeId, 0);
-    return wish.includes(memberId);
-  }
-
-  private wish(groupId: number): readonly MemberId[] | undefined {
-    const group = this.topologyView.place(groupId)?.group;
-    return group?.members && wishOf(group);
   }
 
   /** Its own replica is asked like the others: of a group of one it is all that can tell. */
@@ -400,7 +405,7 @@ export class Node implements SessionHost {
 
   private handOver(slot: NodeSlot): void {
     if (slot.status.transferringTo !== 0) return;
-    const choice = successorOf(slot, this.wish(slot.birth.groupId), this.reachable);
+    const choice = successorOf(slot, this.topologyView.wish(slot.birth.groupId), this.reachable);
     if (choice !== undefined) slot.transferTo(choice);
   }
 

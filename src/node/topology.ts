@@ -1,7 +1,9 @@
 /**
  * The newest topology, arranged for look-ups. Replaced whole by epoch; what is not newer is ignored by the node.
  */
+import type { MemberId } from '../raft/message.js';
 import type { GroupInfo, NodeInfo, TableInfo, Topology } from '../rpc/topology.js';
+import { wishOf } from './members.js';
 
 export interface GroupPlace {
   readonly table: TableInfo;
@@ -47,6 +49,12 @@ export class TopologyView {
 
   place(groupId: number): GroupPlace | undefined {
     return this.places.get(groupId);
+  }
+
+  /** Who shall belong to the group; undefined where nothing but its birth set was ever wished for, or it is not known. */
+  wish(groupId: number): readonly MemberId[] | undefined {
+    const group = this.places.get(groupId)?.group;
+    return group?.members && wishOf(group);
   }
 
   groups(): IterableIterator<GroupPlace> {

@@ -5,7 +5,7 @@
  * node it once left is another member.
  */
 import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
-import type { MemberId } from '../raft/message.js';
+import type { Configuration, MemberId } from '../raft/message.js';
 import { decodeList } from './entry.js';
 
 const VERSION = 1;
@@ -31,6 +31,11 @@ export function nodeOf(member: MemberId): number {
 /** 0: of the birth set. */
 export function incarnationOf(member: MemberId): number {
   return Math.floor(member / NODE_IDS);
+}
+
+/** What the group's first entry stands on. */
+export function birthConfiguration(birth: Birth): Configuration {
+  return { voters: birth.voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
 }
 
 export function encodeBirth(birth: Birth): Buffer {

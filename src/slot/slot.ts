@@ -9,13 +9,14 @@
  */
 import { invariant } from '../assert.js';
 import type { Env } from '../env.js';
-import type { Configuration, MemberId, Message } from '../raft/message.js';
-import { type PeerProgress, Raft } from '../raft/raft.js';
+import { membersOf } from '../raft/membership.js';
+import type { MemberId, Message } from '../raft/message.js';
+import { Raft } from '../raft/raft.js';
 import type { ConfigurationChange, RaftSettings, RaftStatus, Ready } from '../raft/ready.js';
 import type { Binlog, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
 import type { Engine } from '../storage/engine.js';
 import { EntryRun } from './apply.js';
-import { type Birth, nodeOf } from './birth.js';
+import { type Birth, birthConfiguration, nodeOf } from './birth.js';
 import { bytesOfGroup, ENTRY_HEAD_BYTES_MAX, encodeEntry, RULES } from './entry.js';
 import { Loader } from './loader.js';
 import { LogTail } from './log-tail.js';
@@ -23,8 +24,10 @@ import type { StateMachine } from './machine.js';
 import { Reads } from './reads.js';
 import type { StateMeta } from './record.js';
 import { Requests, type SlotRequest, type TakenWrite } from './requests.js';
+import { Installs, type ReceivedSnapshot, type SlotSnapshots } from './snapshot-install.js';
 import { SlotClock } from './stamp.js';
 import type { FrozenState, SlotState } from './state.js';
+import type { StoredState } from './states.js';
 
 export interface SlotSettings {
   readonly raft: RaftSettings;
@@ -50,6 +53,7 @@ export interface SlotParts<R> {
   readonly wake: (slot: Slot<R>) => void;
   readonly send: (slot: Slot<R>, message: Message) => void;
   readonly statusChanged: (slot: Slot<R>) => void;
+  readonly snapshots: SlotSnapshots<R>;
   /** An entry was applied; for oracles and metrics. */
   readonly entryApplied: (slot: Slot<R>, index: number, term: number, data: Buffer) => void;
   /** Applying must wait: too much is dirty. Asked between entries. */
@@ -78,8 +82,12 @@ export class Slot<R> {
   private appliedIndex: number;
   private appliedTerm: number;
   /** Entries up to here were on disk at start: their stamps say nothing about time elapsed. */
-  private readonly replayedIndex: number;
+  private replayedIndex: number;
   private durableIndex: number;
+  /** What the engine holds of this slot: as of the newest checkpoint that finished. */
+  stored: StoredState | undefined;
+  /** Snapshots that take the place of state and log. */
+  readonly installs: Installs;
   private readonly tail: LogTail;
   private readContext = 0;
   private readonly loader: Loader;
@@ -102,7 +110,8 @@ export class Slot<R> {
     this.appliedTerm = meta?.appliedTerm ?? 0;
     this.durableIndex = this.appliedIndex;
     this.replayedIndex = recovered?.lastIndex ?? 0;
-    this.tail = new LogTail(recovered?.compactedIndex ?? 0);
+    this.stored = meta && { stateId: state.stateId, meta };
+    this.tail = new LogTail(recovered?.compactedIndex ?? 0, settings.logTailBytes);
     this.clock = new SlotClock(env);
     if (meta !== undefined) this.clock.observe(meta.timeMs, false);
     const poolBytes = (): number => settings.poolBytes / parts.sharers();
@@ -110,6 +119,15 @@ export class Slot<R> {
     this.reads = new Reads(this.requests, state, this.clock, parts.machine, this.loader, {
       wake: () => this.wake(),
       wantClock: () => this.wantClock(),
+    });
+    this.installs = new Installs(parts.engine, {
+      replicaId,
+      wants: ({ term, meta }) => this.wants(term, meta.appliedIndex),
+      isMidEntry: () => this.run !== undefined,
+      leftBehind: () => this.state.leftBehind,
+      switchTo: (snapshot) => this.switchTo(snapshot),
+      wake: () => this.wake(),
+      fatal: parts.fatal,
     });
     this.raft = new Raft({
       id: birth.memberId,
@@ -157,14 +175,14 @@ export class Slot<R> {
   }
 
   receive(message: Message): void {
-    if (this.closed) return;
+    if (this.closed || this.installs.deaf) return;
     this.raft.step(message, this.now());
     this.wake();
   }
 
   /** Called by the pump's clock; cheap when nothing is due. */
   tick(nowMs: number): void {
-    if (nowMs >= this.raft.nextTickMs) {
+    if (nowMs >= this.raft.nextTickMs && !this.installs.deaf) {
       this.raft.tick(nowMs);
       this.wake();
     }
@@ -173,14 +191,8 @@ export class Slot<R> {
   }
 
   peerDown(nodeId: number): void {
-    const { configuration } = this.raft.status;
-    for (const member of [
-      ...configuration.voters,
-      ...configuration.votersOutgoing,
-      ...configuration.learners,
-    ]) {
+    for (const member of membersOf(this.raft.status.configuration))
       if (nodeOf(member) === nodeId) this.raft.unreachable(member);
-    }
   }
 
   transferTo(nodeId: number): boolean {
@@ -189,11 +201,6 @@ export class Slot<R> {
     const started = this.raft.transferLeadership(target, this.now());
     this.wake();
     return started;
-  }
-
-  /** What a leader knows of the other members' logs. */
-  get peers(): readonly PeerProgress[] {
-    return this.raft.peers;
   }
 
   /** False when the core takes no change now: an earlier one is under way, or leadership is being handed over. */
@@ -227,13 +234,14 @@ export class Slot<R> {
       this.handle(ready, records, afterSave);
     }
     this.applyQueue();
+    this.installs.turn(records, afterSave);
     // Between entries only: a read never sees half of one.
     if (this.run === undefined) this.reads.serve(this.appliedIndex);
   }
 
   /** What a checkpoint writes of this slot; undefined when it must wait or there is nothing new. */
   freeze(): { readonly frozen: FrozenState; readonly meta: StateMeta } | undefined {
-    if (this.closed || this.run !== undefined) return undefined;
+    if (this.closed || this.run !== undefined || this.installs.deaf) return undefined;
     if (this.appliedIndex === this.durableIndex && !this.state.hasUnwritten) return undefined;
     const meta: StateMeta = {
       appliedIndex: this.appliedIndex,
@@ -246,14 +254,14 @@ export class Slot<R> {
   }
 
   /** That checkpoint is in the engine, synced: the log up to it is no longer needed for recovery. */
-  checkpointed(meta: StateMeta): void {
+  checkpointed(meta: StateMeta, stateId: number): void {
     this.state.thaw();
     this.durableIndex = meta.appliedIndex;
+    this.stored = { stateId, meta };
     this.loader.trim();
-    const releasable = this.tail.releasable(
-      this.durableIndex,
-      this.parts.settings.logTailBytes / this.parts.sharers(),
-    );
+    const { settings, sharers, snapshots } = this.parts;
+    const tailBytes = settings.logTailBytes / sharers();
+    const releasable = this.tail.releasable(this.durableIndex, tailBytes, snapshots.needed(this));
     if (releasable > 0) {
       this.raft.compact(releasable);
       this.parts.binlog.release(this.replicaId, releasable);
@@ -261,9 +269,22 @@ export class Slot<R> {
     this.wake();
   }
 
+  /** How a snapshot for `member` ended. */
+  snapshotReported(member: MemberId, ok: boolean): void {
+    this.raft.snapshotReported(member, ok);
+    this.wake();
+  }
+
+  /** A leader has a snapshot for this replica. False: it needs none, or not that leader's. */
+  offered(message: Extract<Message, { kind: 'snapshot' }>): boolean {
+    this.receive(message);
+    return this.wants(message.term, message.mark.index);
+  }
+
   /** No request is taken any more; those not in the log are refused, the others' outcome is unknown. */
   close(): void {
     this.closed = true;
+    this.installs.close();
     this.requests.close();
   }
 
@@ -341,15 +362,7 @@ export class Slot<R> {
       else this.requests.readIndexRefused(read.context);
     }
     for (const load of ready.loads) void this.loadEntries(load);
-    for (const member of ready.snapshotsWanted) {
-      const { groupId, slot } = this.birth;
-      const follower = nodeOf(member);
-      this.parts.env.log.error('a follower lags beyond the kept log and stays behind', {
-        groupId,
-        slot,
-        follower,
-      });
-    }
+    for (const member of ready.snapshotsWanted) this.parts.snapshots.wanted(this, member);
     if (ready.status !== undefined) this.roleChanged(ready.status);
   }
 
@@ -387,7 +400,7 @@ export class Slot<R> {
 
   private applyQueue(): void {
     while (this.queue.length > 0 && !this.loading) {
-      if (this.run === undefined && this.parts.applyHeld()) return;
+      if (this.run === undefined && (this.installs.waiting || this.parts.applyHeld())) return;
       const entry = this.queue[0]!;
       if (entry.kind === 'command' && !this.applyCommands(entry)) return;
       this.queue.shift();
@@ -426,6 +439,30 @@ export class Slot<R> {
     this.parts.entryApplied(this, entry.index, entry.term, entry.data);
   }
 
+  private wants(term: number, index: number): boolean {
+    const { status } = this.raft;
+    return !this.closed && !this.installs.deaf && status.term === term && status.commitIndex < index;
+  }
+
+  /** The binlog's mark and the engine's pointer say so already: memory is the snapshot's. */
+  private switchTo({ stateId, meta, expiry }: ReceivedSnapshot): void {
+    if (this.closed) return;
+    const { appliedIndex: index, appliedTerm: term, configuration } = meta;
+    this.state.replace(stateId, meta.keys, expiry);
+    this.clock.observe(meta.timeMs, false);
+    this.appliedIndex = index;
+    this.appliedTerm = term;
+    this.durableIndex = index;
+    this.stored = { stateId, meta };
+    this.queue.length = 0;
+    this.tail.restart(index);
+    this.raft.restored({ index, term, configuration });
+    // What stood in the log behind the mark and went with it was never applied here.
+    this.replayedIndex = Math.min(this.replayedIndex, this.raft.status.lastIndex);
+    this.requests.passed(index);
+    this.parts.snapshots.installed(this);
+  }
+
   /** A read met a key that is dead but not removed: an entry stamped later will. */
   private wantClock(): void {
     this.clockWanted = true;
@@ -439,8 +476,4 @@ export class Slot<R> {
     const idle = this.appliedIndex >= this.clockEntryIndex;
     if (idle && expiry.nextMs <= this.clock.nowMs()) this.wantClock();
   }
-}
-
-function birthConfiguration(birth: Birth): Configuration {
-  return { voters: birth.voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
 }

@@ -24,10 +24,10 @@ class FakeSlot {
     return { configuration: this.configuration, term: this.term, lastIndex: 10, transferringTo: 0 };
   }
 
-  get peers() {
+  get raft() {
     const others = [...this.configuration.voters, ...this.configuration.learners].filter((id) => id !== 1);
     const ackedSentAtMs = this.clock.monotonicMs();
-    return others.map((id) => ({ id, state: 'replicate' as const, match: 10, ackedSentAtMs }));
+    return { peers: others.map((id) => ({ id, state: 'replicate' as const, match: 10, ackedSentAtMs })) };
   }
 
   transferTo(nodeId: number): boolean {
@@ -103,7 +103,7 @@ test('why it waits is said once, and again when the reason is another one', asyn
   await clock.pass(3000);
   assert.equal(said.length, 1);
   slot.configuration = plain([1, 4], [2, 3]);
-  Object.defineProperty(slot, 'peers', { get: () => [] });
+  Object.defineProperty(slot, 'raft', { get: () => ({ peers: [] }) });
   await clock.pass(3000);
   assert.equal(said.length, 2);
 });

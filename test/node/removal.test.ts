@@ -18,7 +18,7 @@ import { Pump } from '../../src/slot/pump.js';
 import type { RecoveredReplica } from '../../src/storage/binlog.js';
 import { MemoryEngine } from '../../src/storage/memory-engine.js';
 import { VirtualClock } from '../pm/virtual-env.js';
-import { HandBinlog, SETTINGS } from '../slot/group.js';
+import { HandBinlog, noSnapshots, SETTINGS } from '../slot/group.js';
 import { CHECKPOINT } from '../slot/home.js';
 
 const SELF = 4;
@@ -42,6 +42,7 @@ class Ground {
     checkpointer: this.checkpointer,
     machine: stateMachine,
     settings: SETTINGS,
+    snapshots: noSnapshots(),
     post: (to, _groupId, message) => void this.events.push(`to ${to}: ${message.kind}`),
     statusChanged: () => {},
     entryApplied: () => {},

@@ -125,7 +125,7 @@ function nodeSettings(random: Random): NodeSettings {
       entryBytesTarget: pick(random, [64, 4 * KIB, 256 * KIB]),
       outstandingRequestsMax: pick(random, [4, 1000]),
       readRoundsMax: pick(random, [1, 2]),
-      logTailBytes: 1024 * 1024 * KIB,
+      logTailBytes: pick(random, [512, 16 * KIB, 1024 * 1024 * KIB]),
       poolBytes: pick(random, [1 * KIB, 1024 * KIB]),
     },
     checkpoint: {
@@ -139,6 +139,16 @@ function nodeSettings(random: Random): NodeSettings {
       segmentBytes: pick(random, [1 * KIB, 32 * KIB, 1024 * KIB]),
       binlogBytesMax: 16 * KIB,
       freeBytesMin: DISK_LOW_BYTES,
+    },
+    snapshot: {
+      chunkBytes: pick(random, [64, 4 * KIB]),
+      windowChunks: pick(random, [1, 4]),
+      bytesPerSecond: pick(random, [64 * KIB, 64 * 1024 * KIB]),
+      silenceMs: pick(random, [200, 1000]),
+      retryMs: 20,
+      logBytesMax: pick(random, [1 * KIB, 1024 * KIB]),
+      outgoingMax: pick(random, [1, 2]),
+      incomingMax: pick(random, [1, 2]),
     },
     connection: { ...DEFAULT_CONNECTION_LIMITS, requestsPerTurnMax: pick(random, [1, 256]) },
   };
