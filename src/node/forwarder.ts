@@ -44,7 +44,7 @@ export type ForwardOutcome =
 export interface LocalSlots {
   execute(groupId: number, request: SlotRequest<Reply>, expectedTerm: number): void;
   leadership(groupId: number): Leadership;
-  standing(groupId: number, memberId: MemberId): Standing;
+  standing(groupId: number, memberId: MemberId, memberTerm: number): Standing;
 }
 
 interface Outstanding {
@@ -107,10 +107,16 @@ export class Forwarder {
     this.env.after(REPLY_GRACE_MS, () => this.questions.delete(requestId));
   }
 
-  /** Asks a peer whether a group has removed a member; no answer is no harm. */
-  askStanding(peer: NodeId, groupId: number, memberId: MemberId, answer: (standing: Standing) => void): void {
+  /** Asks a peer whether a group has removed a member, whose term is `term`; no answer is no harm. */
+  askStanding(
+    peer: NodeId,
+    groupId: number,
+    memberId: MemberId,
+    term: number,
+    answer: (standing: Standing) => void,
+  ): void {
     const requestId = ++this.nextRequestId;
-    const question = encodeRequest({ kind: 'standing', requestId, groupId, memberId });
+    const question = encodeRequest({ kind: 'standing', requestId, groupId, memberId, term });
     this.standings.set(requestId, answer);
     this.env.after(REPLY_GRACE_MS, () => this.standings.delete(requestId));
     this.transport.send(peer, 'request', question);
@@ -131,7 +137,8 @@ export class Forwarder {
       return;
     }
     if (request.kind === 'standing') {
-      this.reply(from, { kind: 'standing', requestId, ...this.local.standing(groupId, request.memberId) });
+      const standing = this.local.standing(groupId, request.memberId, request.term);
+      this.reply(from, { kind: 'standing', requestId, ...standing });
       return;
     }
     this.executeFor(from, request);

@@ -19,7 +19,7 @@ import { memberOf } from '../slot/birth.js';
 import { Checkpointer } from '../slot/checkpoint.js';
 import { Pump } from '../slot/pump.js';
 import { finishInstalls, readStoredStates, type StoredState, storedStateOf } from '../slot/states.js';
-import type { Binlog } from '../storage/binlog.js';
+import type { Binlog, BinlogEntry } from '../storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../storage/binlog-record.js';
 import { openBinlog } from '../storage/binlog-recovery.js';
 import type { Engine } from '../storage/engine.js';
@@ -38,7 +38,7 @@ import { Router } from './router.js';
 import { ClientSession, type Port, type SessionHost } from './session.js';
 import type { NodeSettings } from './settings.js';
 import { Snapshots } from './snapshots.js';
-import { TopologyView } from './topology.js';
+import { changedWishes, TopologyView } from './topology.js';
 
 export interface Identity {
   readonly clusterId: string;
@@ -60,7 +60,7 @@ export interface NodeWorld {
 
 /** What someone watching from outside is told; the simulator's oracles and the metrics listen here. */
 export interface NodeObserver {
-  entryApplied?(slot: NodeSlot, index: number, term: number, data: Buffer): void;
+  entryApplied?(slot: NodeSlot, entry: BinlogEntry): void;
   statusChanged?(slot: NodeSlot): void;
   snapshotInstalled?(slot: NodeSlot): void;
 }
@@ -169,7 +169,7 @@ export class Node implements SessionHost {
         node.slotChanged(slot);
         observer.statusChanged?.(slot);
       },
-      entryApplied: (slot, index, term, data) => observer.entryApplied?.(slot, index, term, data),
+      entryApplied: (slot, entry) => observer.entryApplied?.(slot, entry),
     });
     const node: Node = new Node(
       world,
@@ -343,7 +343,9 @@ export class Node implements SessionHost {
     if (this.closed || topology.epoch <= this.topologyView.epoch) return;
     await writeJson(this.world.files, TOPOLOGY_FILE, topology);
     if (this.closed) return;
-    this.topologyView = new TopologyView(topology);
+    const view = new TopologyView(topology);
+    for (const groupId of changedWishes(this.topologyView, view)) this.leaders.forget(groupId);
+    this.topologyView = view;
     await this.follow();
   }
 

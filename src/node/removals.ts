@@ -66,7 +66,7 @@ export class Removals {
     const leader = this.round % 2 === 0 && known !== self ? known : undefined;
     const nodeId = leader ?? wished[Math.floor(this.round / 2) % Math.max(1, wished.length)];
     if (nodeId === undefined) return;
-    this.parts.forwarder.askStanding(nodeId, groupId, memberId, ({ verdict, term }) => {
+    this.parts.forwarder.askStanding(nodeId, groupId, memberId, slot.status.term, ({ verdict, term }) => {
       if (verdict === 'removed') void this.parts.replicas.destroy(slot, term);
     });
   }

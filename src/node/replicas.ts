@@ -21,7 +21,7 @@ import { Slot, type SlotSettings } from '../slot/slot.js';
 import type { SlotSnapshots } from '../slot/snapshot-install.js';
 import { SlotState } from '../slot/state.js';
 import type { StoredState } from '../slot/states.js';
-import type { Binlog, RecoveredReplica } from '../storage/binlog.js';
+import type { Binlog, BinlogEntry, RecoveredReplica } from '../storage/binlog.js';
 import type { Engine } from '../storage/engine.js';
 import type { Leadership, Standing } from './forwarder.js';
 import { everyMember, wishOf } from './members.js';
@@ -41,7 +41,7 @@ export interface ReplicasParts {
   readonly snapshots: SlotSnapshots<Reply>;
   readonly post: (toNodeId: number, groupId: number, message: Message) => void;
   readonly statusChanged: (slot: NodeSlot) => void;
-  readonly entryApplied: (slot: NodeSlot, index: number, term: number, data: Buffer) => void;
+  readonly entryApplied: (slot: NodeSlot, entry: BinlogEntry) => void;
   readonly fatal: (why: unknown) => void;
 }
 
@@ -140,9 +140,13 @@ export class Replicas {
     else slot.execute(request, expectedTerm);
   }
 
+  /** What the replica here knows. One that is not wished any more may be in terms that its group knows nothing of. */
   leadership(groupId: number): Leadership {
-    const status = this.byGroup.get(groupId)?.status;
-    return { nodeId: status === undefined ? 0 : nodeOf(status.leader), term: status?.term ?? 0 };
+    const slot = this.byGroup.get(groupId);
+    if (slot === undefined) return { nodeId: 0, term: 0 };
+    const isGoing = this.view.wish(groupId)?.includes(slot.birth.memberId) === false;
+    if (isGoing && !slot.isLeader) return { nodeId: 0, term: 0 };
+    return { nodeId: slot.leaderNodeId, term: slot.status.term };
   }
 
   /**
@@ -159,13 +163,17 @@ export class Replicas {
    *     something there only after it has acknowledged entries of that leader's later term, and then the answer is too old.
    *   - it isn't needed again: an incarnation that a topology once ceased to wish is wished by no later one.
    * A member that has acknowledged nothing may be destroyed on a stale answer. Nothing is lost with it.
+   *
+   * A removed member may have gone on to a later term that its group never heard of. It would wait for ever for proof of that
+   * term: so the leader hears of it here, as from any member, and leads the next time in a later one.
    */
-  standing(groupId: number, memberId: MemberId): Standing {
+  standing(groupId: number, memberId: MemberId, memberTerm: number): Standing {
     const slot = this.byGroup.get(groupId);
     if (slot === undefined || !slot.isLeader) return { verdict: 'unknown', term: 0 };
     const { term, configuration } = slot.status;
     if (everyMember(configuration).includes(memberId)) return { verdict: 'member', term };
     const isSettled = slot.appliedTo.term === term && configuration.votersOutgoing.length === 0;
+    if (isSettled && memberTerm > term) slot.heardOfTerm(memberId, memberTerm);
     return { verdict: isSettled ? 'removed' : 'unknown', term };
   }
 

@@ -61,3 +61,11 @@ export class TopologyView {
     return this.places.values();
   }
 }
+
+/** Groups that both know, with other members wished. */
+export function* changedWishes(before: TopologyView, after: TopologyView): Iterable<number> {
+  for (const { group } of after.groups()) {
+    const known = before.place(group.groupId)?.group;
+    if (known !== undefined && wishOf(known).join() !== wishOf(group).join()) yield group.groupId;
+  }
+}

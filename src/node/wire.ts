@@ -5,7 +5,7 @@
  *   request  u8 version (1) | u8 kind | varint requestId | varint groupId | ...
  *     execute  varint expectedTerm | varint remainingMs | text session | u8 read/write | u8 lone/atomic | commands
  *     leader   nothing more
- *     standing varint memberId
+ *     standing varint memberId | varint term, the member's own
  *   reply    u8 version (1) | u8 kind | varint requestId | ...
  *     done     varint replies | each: bytes, RESP3
  *     refused  u8 why | varint leaderNodeId | varint term
@@ -40,6 +40,7 @@ export type WireRequest =
       readonly requestId: number;
       readonly groupId: number;
       readonly memberId: MemberId;
+      readonly term: number;
     };
 
 export type WireReply =
@@ -76,7 +77,7 @@ export function encodeRequest(request: WireRequest): Buffer {
   out.u8(VERSION).u8(REQUEST_KINDS.indexOf(request.kind));
   out.varint(request.requestId).varint(request.groupId);
   if (request.kind === 'leader') return out.finish();
-  if (request.kind === 'standing') return out.varint(request.memberId).finish();
+  if (request.kind === 'standing') return out.varint(request.memberId).varint(request.term).finish();
   out
     .varint(request.expectedTerm)
     .varint(Math.max(0, Math.ceil(request.remainingMs)))
@@ -116,8 +117,9 @@ function decodeQuestion(
     return { kind, requestId, groupId };
   }
   const memberId = input.varint();
+  const term = input.varint();
   input.end();
-  return { kind, requestId, groupId, memberId };
+  return { kind, requestId, groupId, memberId, term };
 }
 
 const REPLY_KINDS: readonly WireReply['kind'][] = ['done', 'refused', 'unknown', 'leader', 'standing'];

@@ -13,7 +13,7 @@ import { membersOf } from '../raft/membership.js';
 import type { MemberId, Message } from '../raft/message.js';
 import { Raft } from '../raft/raft.js';
 import type { ConfigurationChange, RaftSettings, RaftStatus, Ready } from '../raft/ready.js';
-import type { Binlog, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
+import type { Binlog, BinlogEntry, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
 import type { Engine } from '../storage/engine.js';
 import { EntryRun } from './apply.js';
 import { type Birth, birthConfiguration, nodeOf } from './birth.js';
@@ -55,7 +55,7 @@ export interface SlotParts<R> {
   readonly statusChanged: (slot: Slot<R>) => void;
   readonly snapshots: SlotSnapshots<R>;
   /** An entry was applied; for oracles and metrics. */
-  readonly entryApplied: (slot: Slot<R>, index: number, term: number, data: Buffer) => void;
+  readonly entryApplied: (slot: Slot<R>, entry: BinlogEntry) => void;
   /** Applying must wait: too much is dirty. Asked between entries. */
   readonly applyHeld: () => boolean;
   /** Slots that share what is bounded for the node, this one included. */
@@ -65,18 +65,11 @@ export interface SlotParts<R> {
   readonly fatal: (why: unknown) => void;
 }
 
-interface Committed {
-  readonly index: number;
-  readonly term: number;
-  readonly kind: 'empty' | 'command' | 'configuration';
-  readonly data: Buffer;
-}
-
 export class Slot<R> {
   readonly raft: Raft;
   readonly clock: SlotClock;
   readonly requests = new Requests<R>();
-  private readonly queue: Committed[] = [];
+  private readonly queue: BinlogEntry[] = [];
   private run: EntryRun<R> | undefined;
   private loading = false;
   private appliedIndex: number;
@@ -208,6 +201,12 @@ export class Slot<R> {
     const result = this.raft.proposeConfiguration(change, this.now());
     this.wake();
     return result.kind === 'accepted';
+  }
+
+  /** Somebody who is no member any more is in a later term: this leader's is over, and it asks to lead again. */
+  heardOfTerm(from: MemberId, term: number): void {
+    this.receive({ kind: 'voteReply', granted: false, from, to: this.birth.memberId, term });
+    this.raft.campaign(this.now());
   }
 
   get wantsToPropose(): boolean {
@@ -409,7 +408,7 @@ export class Slot<R> {
   }
 
   /** False when it must wait for a load. */
-  private applyCommands(entry: Committed): boolean {
+  private applyCommands(entry: BinlogEntry): boolean {
     this.run ??= new EntryRun(this.state, this.parts.machine, entry.data, entry.index);
     const needs = this.run.go();
     if (needs === undefined) return true;
@@ -421,7 +420,7 @@ export class Slot<R> {
     return false;
   }
 
-  private finish(entry: Committed): void {
+  private finish(entry: BinlogEntry): void {
     invariant(entry.index === this.appliedIndex + 1, 'applied out of order', {
       at: this.appliedIndex,
       got: entry.index,
@@ -436,7 +435,7 @@ export class Slot<R> {
     this.run = undefined;
     this.raft.applied(entry.index);
     this.requests.applied(entry.index, entry.term, replies);
-    this.parts.entryApplied(this, entry.index, entry.term, entry.data);
+    this.parts.entryApplied(this, entry);
   }
 
   private wants(term: number, index: number): boolean {

@@ -83,7 +83,7 @@ test('the question who leads is answered from the own replica', () => {
 
 test('the question of a member is answered from the own replica; the answer goes to who asked, once', async () => {
   const { forwarder, replies } = serving();
-  const question = { kind: 'standing', requestId: 1, groupId: 7, memberId: 4294967298 } as const;
+  const question = { kind: 'standing', requestId: 1, groupId: 7, memberId: 4294967298, term: 3 } as const;
   forwarder.onRequest(5, encodeRequest(question));
   forwarder.onRequest(5, encodeRequest({ ...question, requestId: 2, memberId: 2 }));
   assert.deepEqual(
@@ -99,7 +99,13 @@ test('the question of a member is answered from the own replica; the answer goes
   const asking = new Forwarder(clock.env(1).env, { send }, {} as LocalSlots);
   const heard: string[] = [];
   for (const term of [4, 5]) {
-    asking.askStanding(2, 7, 9, ({ verdict, term: of }) => void heard.push(`${term}: ${verdict} in ${of}`));
+    asking.askStanding(
+      2,
+      7,
+      9,
+      1,
+      ({ verdict, term: of }) => void heard.push(`${term}: ${verdict} in ${of}`),
+    );
     const { requestId } = decodeRequest(asked.at(-1)!);
     const answer = encodeReplyMessage({ kind: 'standing', requestId, verdict: 'removed', term });
     if (term === 5) await clock.pass(1000);

@@ -239,8 +239,8 @@ test('only a leader that has applied an entry of its term, under a plain configu
   const ground = new Ground();
   await ground.wish(undefined, [SELF]);
   const stranger = memberOf(9, 3);
-  const standing = (): Standing => ground.replicas.standing(GROUP, stranger);
-  assert.equal(ground.replicas.standing(GROUP + 1, stranger).verdict, 'unknown', 'no replica here');
+  const standing = (): Standing => ground.replicas.standing(GROUP, stranger, 0);
+  assert.equal(ground.replicas.standing(GROUP + 1, stranger, 0).verdict, 'unknown', 'no replica here');
   assert.equal(standing().verdict, 'unknown', 'no leader yet');
   ground.binlog.prompt = false;
   await ground.clock.pass(5000);
@@ -251,15 +251,47 @@ test('only a leader that has applied an entry of its term, under a plain configu
   ground.binlog.flush();
   await ground.clock.pass(20);
   assert.deepEqual(standing(), { verdict: 'removed', term: slot.status.term });
-  assert.equal(ground.replicas.standing(GROUP, memberOf(SELF, 0)).verdict, 'member');
+  assert.equal(ground.replicas.standing(GROUP, memberOf(SELF, 0), 0).verdict, 'member');
   const learner = memberOf(2, 1);
   assert.ok(slot.proposeConfiguration({ add: [], addLearners: [learner], remove: [], transition: 'auto' }));
   await ground.clock.pass(20);
-  assert.equal(ground.replicas.standing(GROUP, learner).verdict, 'member', 'a learner belongs to it');
+  assert.equal(ground.replicas.standing(GROUP, learner, 0).verdict, 'member', 'a learner belongs to it');
   assert.ok(slot.proposeConfiguration({ add: [learner], addLearners: [], remove: [], transition: 'joint' }));
   await ground.clock.pass(20);
   assert.ok(slot.status.configuration.votersOutgoing.length > 0);
   assert.equal(standing().verdict, 'unknown', 'joint');
+});
+
+test('a removed member in a term that its group never heard of is not stuck: the leader leads on in a later one', async () => {
+  const ground = new Ground();
+  await ground.wish(undefined, [SELF]);
+  await ground.clock.pass(5000);
+  const slot = ground.replicas.get(GROUP)!;
+  const { term } = slot.status;
+  const stranger = memberOf(9, 3);
+  assert.deepEqual(ground.replicas.standing(GROUP, stranger, term + 3), { verdict: 'removed', term });
+  await ground.clock.pass(5000);
+  assert.deepEqual(ground.replicas.standing(GROUP, stranger, term + 3), {
+    verdict: 'removed',
+    term: term + 4,
+  });
+  assert.equal(ground.replicas.standing(GROUP, memberOf(SELF, 0), term + 99).verdict, 'member');
+  assert.equal(slot.status.term, term + 4, "a member's term comes by its own messages");
+});
+
+test('a replica that is not wished knows of no leader, unless it leads itself', async () => {
+  const ground = new Ground();
+  await ground.wish(members(1));
+  await ground.call(FIRST);
+  await ground.call(FIRST);
+  assert.deepEqual(ground.replicas.leadership(GROUP), { nodeId: 1, term: 5 });
+  await ground.wish(members());
+  assert.deepEqual(ground.replicas.leadership(GROUP), { nodeId: 0, term: 0 });
+  const alone = new Ground();
+  await alone.wish(undefined, [SELF]);
+  await alone.clock.pass(5000);
+  await alone.wish(members());
+  assert.equal(alone.replicas.leadership(GROUP).nodeId, SELF);
 });
 
 test('a replica that is not wished asks, the leader it knows and others by turns, and goes only on the word "removed"', async () => {
@@ -276,8 +308,8 @@ test('a replica that is not wished asks, the leader it knows and others by turns
     wish: () => wished,
     leaders: { of: () => ({ nodeId: 3, term: 5 }) },
     forwarder: {
-      askStanding: (nodeId, groupId, memberId, say) => {
-        assert.deepEqual([groupId, memberId], [GROUP, FIRST]);
+      askStanding: (nodeId, groupId, memberId, term, say) => {
+        assert.deepEqual([groupId, memberId, term], [GROUP, FIRST, 5]);
         asked.push(nodeId);
         say(answer);
       },

@@ -17,7 +17,10 @@ const id = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
 const bytes = fc.uint8Array({ maxLength: 40 }).map((one) => Buffer.from(one));
 const request: fc.Arbitrary<WireRequest> = fc.oneof(
   fc.record({ kind: fc.constant('leader' as const), requestId: id, groupId: id }, PLAIN),
-  fc.record({ kind: fc.constant('standing' as const), requestId: id, groupId: id, memberId: id }, PLAIN),
+  fc.record(
+    { kind: fc.constant('standing' as const), requestId: id, groupId: id, memberId: id, term: id },
+    PLAIN,
+  ),
   fc.record(
     {
       kind: fc.constant('execute' as const),

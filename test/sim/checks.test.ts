@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { NodeSlot } from '../../src/node/replicas.js';
 import { createCodec } from '../../src/rpc/codec.js';
 import { encodeEntry } from '../../src/slot/entry.js';
+import type { BinlogEntry } from '../../src/storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../../src/storage/binlog-record.js';
 import { judge } from './checks/judge.js';
 import type { Action } from './checks/key-model.js';
@@ -105,7 +106,7 @@ function replica(seen: Seen): NodeSlot {
     autoLeave: false,
   };
   const status = { role: 'follower', term: 1, lastIndex: 9, commitIndex: 9, configuration, ...seen };
-  return { birth: { groupId: 1 }, status } as unknown as NodeSlot;
+  return { birth: { groupId: 1, voters: [1, 2, 3] }, status } as unknown as NodeSlot;
 }
 
 function oracles(): { readonly oracles: Oracles; readonly faults: string[] } {
@@ -127,7 +128,7 @@ test('two leaders of one term and a leader without an applied entry are found', 
   one.statusChanged!(replica({ role: 'leader' }));
   other.statusChanged!(replica({ role: 'leader' }));
   assert.equal(faults.length, 1);
-  one.entryApplied!(replica({}), 1, 1, Buffer.alloc(0));
+  one.entryApplied!(replica({}), command(1, 1, Buffer.alloc(0)));
   other.statusChanged!(replica({ role: 'leader', term: 2, lastIndex: 0 }));
   assert.equal(faults.length, 2);
 });
@@ -147,16 +148,20 @@ test('replicas that apply different bytes, a gap, too much, or time that goes ba
     encodeEntry({ rules: 1, timeMs, seedHigh: 1, seedLow: 2, groups: [] });
   const { oracles: watch, faults } = oracles();
   const [one, other] = [watch.observer(() => 1001), watch.observer(() => 2001)];
-  one.entryApplied!(replica({}), 1, 1, entry(5));
-  other.entryApplied!(replica({}), 1, 1, entry(6));
+  one.entryApplied!(replica({}), command(1, 1, entry(5)));
+  other.entryApplied!(replica({}), command(1, 1, entry(6)));
   assert.equal(faults.length, 1);
-  one.entryApplied!(replica({ commitIndex: 1 }), 2, 1, entry(7));
+  one.entryApplied!(replica({ commitIndex: 1 }), command(2, 1, entry(7)));
   assert.equal(faults.length, 2);
-  one.entryApplied!(replica({}), 4, 1, entry(8));
+  one.entryApplied!(replica({}), command(4, 1, entry(8)));
   assert.equal(faults.length, 4);
   const { oracles: clock, faults: back } = oracles();
   const late = clock.observer(() => 1001);
-  late.entryApplied!(replica({}), 1, 1, entry(9));
-  late.entryApplied!(replica({}), 2, 1, entry(8));
+  late.entryApplied!(replica({}), command(1, 1, entry(9)));
+  late.entryApplied!(replica({}), command(2, 1, entry(8)));
   assert.equal(back.length, 1);
 });
+
+function command(index: number, term: number, data: Buffer): BinlogEntry {
+  return { index, term, kind: data.length > 0 ? 'command' : 'empty', data };
+}

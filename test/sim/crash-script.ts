@@ -223,6 +223,7 @@ export const QUIET_WORLD: Scenario = {
     transfer: 0,
     checkpoint: 0,
     diskFull: 0,
+    membership: 0,
   },
   wallOffsetMsMax: 5,
   driftMax: 0.001,

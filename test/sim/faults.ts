@@ -26,10 +26,13 @@ export interface FaultSettings {
   readonly transfer: number;
   readonly checkpoint: number;
   readonly diskFull: number;
+  readonly membership: number;
 }
 
 type Kind = Exclude<keyof FaultSettings, `${string}Us${string}`>;
 
+/** What an operator may ask for; more than there are nodes is refused. */
+const REPLICA_COUNTS = [1, 3, 5];
 const END_MODES: readonly EndMode[] = ['kill', 'drop', 'torn', 'scattered'];
 
 export class Faults {
@@ -180,6 +183,13 @@ export class Faults {
     const machine = this.someMachine();
     machine.setDiskFull(true);
     this.after(this.duration(), () => machine.setDiskFull(false));
+  }
+
+  /** Another number of replicas is wished, whatever became of the wish before. */
+  private membership(): void {
+    const replicas = REPLICA_COUNTS[this.random.below(REPLICA_COUNTS.length)]!;
+    // Refused, or its answer lost with PM: then it is not wished, or is.
+    this.world.placement.pm?.manager.setReplicas('default', replicas).catch(() => {});
   }
 
   private end(machine: SimMachine, mode: EndMode): void {

@@ -39,6 +39,8 @@ const MUST_HAVE_MET = [
   'fault placement',
   'fault transfer',
   'fault diskFull',
+  'fault membership',
+  'newcomers elected',
 ];
 
 async function runTwice(seed: number): Promise<RunResult> {

@@ -95,6 +95,7 @@ function faultSettings(random: Random, clockJumps: boolean): FaultSettings {
     transfer: on(2),
     checkpoint: on(2),
     diskFull: on(1) === 1 && random.below(3) === 0 ? 1 : 0,
+    membership: on(2),
   };
 }
 

@@ -12,6 +12,7 @@ import type { NodeSlot } from '../../../src/node/replicas.js';
 import type { RaftCodec } from '../../../src/rpc/codec.js';
 import type { Lane } from '../../../src/rpc/transport.js';
 import { decodeEntry } from '../../../src/slot/entry.js';
+import type { BinlogEntry } from '../../../src/storage/binlog.js';
 
 interface Applied {
   readonly term: number;
@@ -37,7 +38,7 @@ export class Oracles {
   /** For one life of one process. */
   observer(ownerId: () => number): NodeObserver {
     return {
-      entryApplied: (slot, index, term, data) => this.entryApplied(ownerId(), slot, index, term, data),
+      entryApplied: (slot, entry) => this.entryApplied(ownerId(), slot, entry),
       statusChanged: (slot) => this.statusChanged(ownerId(), slot),
       snapshotInstalled: (slot) => this.snapshotInstalled(ownerId(), slot),
     };
@@ -82,10 +83,11 @@ export class Oracles {
       );
     }
     if (before === undefined) this.counted('leaders elected');
+    if (before === undefined && slot.birth.voters.length === 0) this.counted('newcomers elected');
     this.leaders.set(key, ownerId);
   }
 
-  private entryApplied(ownerId: number, slot: NodeSlot, index: number, term: number, data: Buffer): void {
+  private entryApplied(ownerId: number, slot: NodeSlot, { index, term, kind, data }: BinlogEntry): void {
     const { groupId } = slot.birth;
     this.checkPosition(ownerId, slot, index);
     let list = this.applied.get(groupId);
@@ -95,7 +97,7 @@ export class Oracles {
     }
     const first = list[index - 1];
     const before = list[index - 2]?.timeMs ?? 0;
-    const timeMs = data.length > 0 ? decodeEntry(data).timeMs : before;
+    const timeMs = kind === 'command' ? decodeEntry(data).timeMs : before;
     if (timeMs < before)
       this.fail(`group ${groupId}: slot time goes back from ${before} to ${timeMs} at entry ${index}`);
     const entry: Applied = { term, timeMs, checksum: crc32c(data) };
@@ -113,7 +115,7 @@ export class Oracles {
   /** Applying goes on after the snapshot: it must be of what somebody has applied, and take nothing back. */
   private snapshotInstalled(ownerId: number, slot: NodeSlot): void {
     const { groupId } = slot.birth;
-    const key = `${ownerId}/${groupId}`;
+    const key = placeOf(ownerId, slot);
     const { index, term } = slot.appliedTo;
     const before = this.positions.get(key) ?? 0;
     if (index <= before)
@@ -127,7 +129,7 @@ export class Oracles {
 
   private checkPosition(ownerId: number, slot: NodeSlot, index: number): void {
     const { groupId } = slot.birth;
-    const key = `${ownerId}/${groupId}`;
+    const key = placeOf(ownerId, slot);
     const before = this.positions.get(key);
     if (before !== undefined && index !== before + 1)
       this.fail(`group ${groupId}: ${ownerId} applied ${index} after ${before}`);
@@ -136,4 +138,9 @@ export class Oracles {
     if (index > commitIndex)
       this.fail(`group ${groupId}: ${ownerId} applied ${index}, committed is ${commitIndex}`);
   }
+}
+
+/** A group that comes back to a node begins anew. */
+function placeOf(ownerId: number, slot: NodeSlot): string {
+  return `${ownerId}/${slot.birth.groupId}/${slot.replicaId}`;
 }
