@@ -11,9 +11,9 @@ export function wishOf(group: GroupInfo): readonly MemberId[] {
   return wishedMembers(group).map(({ nodeId, incarnation }) => memberOf(nodeId, incarnation));
 }
 
-/** The member that a node has, or is to have by birth, counts where it is wished; a newcomer not before it is there. */
-export function isHeld(group: GroupInfo, memberId: MemberId): boolean {
-  return wishOf(group).includes(memberId);
+/** A wished replica that a node has, or is to have by birth. A newcomer is not held before it is there. */
+export function isHeld(group: GroupInfo, nodeId: number, slot: NodeSlot | undefined): boolean {
+  return wishOf(group).includes(slot?.birth.memberId ?? memberOf(nodeId, 0));
 }
 
 /** Nodes that have the group, or are about to: whoever may know its leader. Sorted. */

@@ -15,7 +15,6 @@ import type { Reply } from '../resp/reply.js';
 import { createCodec, type RaftCodec } from '../rpc/codec.js';
 import type { NodeReport, PlacementClient, Topology, TransferOrder } from '../rpc/topology.js';
 import type { Lane, NodeId, PeerTransport } from '../rpc/transport.js';
-import { memberOf } from '../slot/birth.js';
 import { Checkpointer } from '../slot/checkpoint.js';
 import { Pump } from '../slot/pump.js';
 import { finishInstalls, readStoredStates, type StoredState, storedStateOf } from '../slot/states.js';
@@ -117,11 +116,11 @@ export class Node implements SessionHost {
       membersOf: (groupId) => this.members(groupId),
       ask: (nodeId, groupId, answer) => this.askLeader(nodeId, groupId, answer),
     });
-    const { leaders, forwarder } = this;
     const wish = (groupId: number): readonly MemberId[] | undefined => this.topologyView.wish(groupId);
     const aliveMs = settings.slot.raft.electionTimeoutMs;
     this.memberships = new Memberships({ env, replicas, wish, aliveMs, settled: () => this.reportSoon() });
-    this.removals = new Removals({ env, nodeId: () => this.nodeId, replicas, wish, leaders, forwarder });
+    const { leaders, forwarder } = this;
+    this.removals = new Removals({ env, node: this, replicas, wish, leaders, forwarder });
     this.router = new Router(env, () => this.nodeId, replicas, this.forwarder, this.leaders, settings.router);
   }
 
@@ -165,6 +164,7 @@ export class Node implements SessionHost {
       settings: settings.slot,
       snapshots,
       post: (to, groupId, message) => node.outbox?.post(to, groupId, message),
+      leaderHeard: (groupId, leader) => node.leaders.learn(groupId, leader),
       statusChanged: (slot) => {
         node.slotChanged(slot);
         observer.statusChanged?.(slot);
@@ -226,7 +226,7 @@ export class Node implements SessionHost {
     if (this.identity === undefined) return ['not registered with a placement manager yet'];
     if (this.topologyView.epoch === 0) return ['no topology yet'];
     const mine = [...this.topologyView.groups()].filter(({ group }) =>
-      isHeld(group, this.replicas.get(group.groupId)?.birth.memberId ?? memberOf(this.nodeId, 0)),
+      isHeld(group, this.nodeId, this.replicas.get(group.groupId)),
     );
     const leaderless = mine.filter(({ group }) => this.leaders.of(group.groupId) === undefined).length;
     // Later a slot without a leader is the cluster's trouble and no other node's help: were all that know of it to become

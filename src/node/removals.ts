@@ -2,19 +2,18 @@
  * Finds the replicas here that are not wished any more, and has those destroyed that their group has removed.
  *
  * The topology's word alone destroys nothing: the group may still count on the replica. It is asked: every second or so, the
- * leader if one is known, else the wished nodes in turn. Only what `Standing` promises, from a term that is not older than
+ * leader if one is known, else the group's nodes in turn, wished ones and those that the replica's own log names. Only what `Standing` promises, from a term that is not older than
  * the replica's own, is proof (the argument stands at `Replicas.standing`).
  */
 import type { Env, Timer } from '../env.js';
 import type { MemberId } from '../raft/message.js';
-import { nodeOf } from '../slot/birth.js';
 import type { Forwarder } from './forwarder.js';
 import type { Leaders } from './leaders.js';
 import type { NodeSlot, Replicas } from './replicas.js';
 
 export interface RemovalsParts {
   readonly env: Env;
-  readonly nodeId: () => number;
+  readonly node: { readonly nodeId: number; members(groupId: number): readonly number[] };
   readonly replicas: Pick<Replicas, 'all' | 'destroy'>;
   /** As in Memberships. */
   readonly wish: (groupId: number) => readonly MemberId[] | undefined;
@@ -58,16 +57,16 @@ export class Removals {
   }
 
   private askAbout(slot: NodeSlot): void {
+    const { node, leaders, forwarder, replicas } = this.parts;
     const { groupId, memberId } = slot.birth;
-    const self = this.parts.nodeId();
-    const wished = (this.parts.wish(groupId) ?? []).map(nodeOf).filter((nodeId) => nodeId !== self);
-    const known = this.parts.leaders.of(groupId)?.nodeId;
+    const others = node.members(groupId).filter((nodeId) => nodeId !== node.nodeId);
+    const known = leaders.of(groupId)?.nodeId ?? slot.leaderNodeId;
     // Every other time somebody else: who led may be gone for good.
-    const leader = this.round % 2 === 0 && known !== self ? known : undefined;
-    const nodeId = leader ?? wished[Math.floor(this.round / 2) % Math.max(1, wished.length)];
+    const isLeadersTurn = this.round % 2 === 0 && known !== 0 && known !== node.nodeId;
+    const nodeId = isLeadersTurn ? known : others[Math.floor(this.round / 2) % Math.max(1, others.length)];
     if (nodeId === undefined) return;
-    this.parts.forwarder.askStanding(nodeId, groupId, memberId, slot.status.term, ({ verdict, term }) => {
-      if (verdict === 'removed') void this.parts.replicas.destroy(slot, term);
+    forwarder.askStanding(nodeId, groupId, memberId, slot.status.term, ({ verdict, term }) => {
+      if (verdict === 'removed') void replicas.destroy(slot, term);
     });
   }
 }

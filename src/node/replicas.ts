@@ -40,6 +40,8 @@ export interface ReplicasParts {
   readonly settings: SlotSettings;
   readonly snapshots: SlotSnapshots<Reply>;
   readonly post: (toNodeId: number, groupId: number, message: Message) => void;
+  /** A leader of the group spoke to a member of this node that isn't here (yet). */
+  readonly leaderHeard: (groupId: number, leader: Leadership) => void;
   readonly statusChanged: (slot: NodeSlot) => void;
   readonly entryApplied: (slot: NodeSlot, entry: BinlogEntry) => void;
   readonly fatal: (why: unknown) => void;
@@ -114,8 +116,8 @@ export class Replicas {
 
   receive(groupId: number, message: Message): void {
     const slot = this.byGroup.get(groupId);
-    if (slot === undefined) this.called(groupId, message);
-    else if (slot.birth.memberId === message.to) slot.receive(message);
+    if (slot?.birth.memberId === message.to) slot.receive(message);
+    else if (isLeaders(message) && this.mayBeBorn(groupId, message.to)) this.called(groupId, message);
   }
 
   /** The group has removed this replica's member, as a leader said in `term`. */
@@ -199,9 +201,10 @@ export class Replicas {
     for (const slot of [...this.byGroup.values()]) if (dropped.has(slot.birth.tableId)) await this.bury(slot);
   }
 
-  /** Somebody speaks to a member that isn't here. */
+  /** Born at once, if no other member of the group is here: that one must go first, and may now ask whom to. */
   private called(groupId: number, message: Message): void {
-    if (!isLeaders(message) || this.unborn.has(groupId) || !this.mayBeBorn(groupId, message.to)) return;
+    this.parts.leaderHeard(groupId, { nodeId: nodeOf(message.from), term: message.term });
+    if (this.byGroup.has(groupId) || this.unborn.has(groupId)) return;
     this.unborn.add(groupId);
     void this.next(async () => {
       // The topology may be another one by now, or a replica may have been born from it.

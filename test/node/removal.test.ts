@@ -30,6 +30,8 @@ class Ground {
   readonly clock = new VirtualClock();
   readonly env = this.clock.env(1).env;
   readonly events: string[] = [];
+  /** Leaders that spoke to members that are not here. */
+  readonly heard: string[] = [];
   readonly binlog = new HandBinlog((what) => void this.events.push(what));
   readonly engine = new MemoryEngine();
   readonly checkpointer = new Checkpointer(this.env, this.engine, CHECKPOINT, 0, fail);
@@ -44,6 +46,7 @@ class Ground {
     settings: SETTINGS,
     snapshots: noSnapshots(),
     post: (to, _groupId, message) => void this.events.push(`to ${to}: ${message.kind}`),
+    leaderHeard: (_groupId, { nodeId, term }) => void this.heard.push(`${nodeId} leads in ${term}`),
     statusChanged: () => {},
     entryApplied: () => {},
     fatal: fail,
@@ -159,6 +162,7 @@ test('while an older member stands, a newer one waits; when that is destroyed, i
   await ground.wish(members(2));
   await ground.call(SECOND, { term: 7 });
   assert.deepEqual(ground.here, [FIRST]);
+  assert.equal(ground.heard.at(-1), '1 leads in 7', 'so it may ask whom to go');
   await ground.clock.settle(ground.replicas.destroy(ground.replicas.get(GROUP)!, 7));
   assert.deepEqual(ground.here, []);
   const tombstones = ground.binlog.batches.flat().filter((record) => record.kind === 'tombstone');
@@ -303,7 +307,7 @@ test('a replica that is not wished asks, the leader it knows and others by turns
   let answer: Standing = { verdict: 'member', term: 99 };
   const removals = new Removals({
     env: ground.env,
-    nodeId: () => SELF,
+    node: { nodeId: SELF, members: () => [1, 2, 3, SELF] },
     replicas: ground.replicas,
     wish: () => wished,
     leaders: { of: () => ({ nodeId: 3, term: 5 }) },
