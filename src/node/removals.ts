@@ -3,7 +3,7 @@
  *
  * The topology's word alone destroys nothing: the group may still count on the replica. It is asked: every second or so, the
  * leader if one is known, else the group's nodes in turn, wished ones and those that the replica's own log names. Only what `Standing` promises, from a term that is not older than
- * the replica's own, is proof (the argument stands at `Replicas.standing`).
+ * the replica's own, is proof (the argument stands in standings.ts).
  */
 import type { Env, Timer } from '../env.js';
 import type { MemberId } from '../raft/message.js';

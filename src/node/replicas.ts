@@ -24,8 +24,9 @@ import type { StoredState } from '../slot/states.js';
 import type { Binlog, BinlogEntry, RecoveredReplica } from '../storage/binlog.js';
 import type { Engine } from '../storage/engine.js';
 import type { Leadership, Standing } from './forwarder.js';
-import { everyMember, wishOf } from './members.js';
+import { wishOf } from './members.js';
 import { PastMembers } from './past-members.js';
+import { Standings } from './standings.js';
 import { type GroupPlace, TopologyView } from './topology.js';
 
 export type NodeSlot = Slot<Reply>;
@@ -51,6 +52,7 @@ export class Replicas {
   private readonly byGroup = new Map<number, NodeSlot>();
   private readonly byReplica = new Map<number, NodeSlot>();
   private readonly past = new PastMembers();
+  private readonly standings = new Standings();
   /** Called, and not born yet. */
   private readonly unborn = new Set<number>();
   private view = TopologyView.empty;
@@ -151,32 +153,10 @@ export class Replicas {
     return { nodeId: slot.leaderNodeId, term: slot.status.term };
   }
 
-  /**
-   * Whether a member is removed from its group for good, as far as the replica here can prove it.
-   *
-   * `removed` is said by a leader that has applied an entry of its own term, and by the configuration it has applied: plain, and
-   * without the member. It is proof for a member whose own term is not higher than the leader's, and that its node's newest
-   * topology does not wish. For then
-   *   - the configuration that names the member is older. A member of the birth set is in the first one. Any other was called by a
-   *     leader that had applied the configuration with it; had it acknowledged anything to that leader, or to a later one, its
-   *     own term would be at least that leader's. So the leader that answers leads in that term or a later one, and has applied
-   *     all that was committed before it: the configuration that names the member, and one that doesn't.
-   *   - nobody counts on it later. A leader that hasn't heard of the newest wish may name it once more; but the member counts for
-   *     something there only after it has acknowledged entries of that leader's later term, and then the answer is too old.
-   *   - it isn't needed again: an incarnation that a topology once ceased to wish is wished by no later one.
-   * A member that has acknowledged nothing may be destroyed on a stale answer. Nothing is lost with it.
-   *
-   * A removed member may have gone on to a later term that its group never heard of. It would wait for ever for proof of that
-   * term: so the leader hears of it here, as from any member, and leads the next time in a later one.
-   */
   standing(groupId: number, memberId: MemberId, memberTerm: number): Standing {
     const slot = this.byGroup.get(groupId);
-    if (slot === undefined || !slot.isLeader) return { verdict: 'unknown', term: 0 };
-    const { term, configuration } = slot.status;
-    if (everyMember(configuration).includes(memberId)) return { verdict: 'member', term };
-    const isSettled = slot.appliedTo.term === term && configuration.votersOutgoing.length === 0;
-    if (isSettled && memberTerm > term) slot.heardOfTerm(memberId, memberTerm);
-    return { verdict: isSettled ? 'removed' : 'unknown', term };
+    if (slot === undefined) return { verdict: 'unknown', term: 0 };
+    return this.standings.of(slot, memberId, memberTerm);
   }
 
   peerDown(nodeId: number): void {

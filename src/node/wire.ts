@@ -66,7 +66,7 @@ export type WireReply =
       readonly term: number;
     };
 
-/** What a node can say of a member: see `Replicas.standing`. */
+/** What a node can say of a member: see standings.ts. */
 export type Verdict = 'unknown' | 'member' | 'removed';
 
 const REQUEST_KINDS: readonly WireRequest['kind'][] = ['execute', 'leader', 'standing'];

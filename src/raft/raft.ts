@@ -61,7 +61,7 @@ export class Raft implements RaftCore {
   }
 
   get status(): RaftStatus {
-    const { term, leader, votedFor, log, configuration } = this.state;
+    const { term, leader, votedFor, log, configuration, configurationIndex } = this.state;
     return {
       role: this.role.kind,
       term,
@@ -72,6 +72,7 @@ export class Raft implements RaftCore {
       appliedIndex: log.appliedIndex,
       transferringTo: this.role.kind === 'leader' ? this.role.transfer.to : NOBODY,
       configuration,
+      configurationIndex,
     };
   }
 
@@ -179,7 +180,8 @@ export class Raft implements RaftCore {
     const { configurations } = state.log;
     let changed = false;
     while (configurations.length > 0 && configurations[0]! <= index) {
-      const entry = state.log.entry(configurations.shift()!)!;
+      state.configurationIndex = configurations.shift()!;
+      const entry = state.log.entry(state.configurationIndex)!;
       state.configuration = configurationAfter(state.configuration, entry.data);
       changed = true;
     }
@@ -206,6 +208,7 @@ export class Raft implements RaftCore {
     const { state } = this;
     state.log.restore(mark);
     state.configuration = mark.configuration;
+    state.configurationIndex = 0;
     if (this.role.kind === 'follower') this.role.restored(mark.index);
     if (this.role.kind === 'leader') this.role.configured();
   }

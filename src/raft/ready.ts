@@ -115,6 +115,8 @@ export interface RaftStatus {
   readonly appliedIndex: Index;
   readonly transferringTo: MemberId;
   readonly configuration: Configuration;
+  /** The entry that brought it, if it was applied in this life; else 0. */
+  readonly configurationIndex: Index;
 }
 
 export type ProposeResult =
@@ -126,8 +128,11 @@ export type ConfigurationChange = {
   readonly add: readonly MemberId[];
   readonly addLearners: readonly MemberId[];
   readonly remove: readonly MemberId[];
-  /** Simple changes (one voter) need no joint phase; `joint` forces one. */
-  readonly transition: 'auto' | 'joint' | 'jointExplicit';
+  /**
+   * Simple changes (one voter) need no joint phase; `joint` forces one. `confirm`, without operations, changes nothing: its entry
+   * proves to whoever holds it that the plain configuration before it was committed.
+   */
+  readonly transition: 'auto' | 'joint' | 'jointExplicit' | 'confirm';
 };
 
 export interface RaftCore {

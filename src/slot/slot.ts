@@ -9,6 +9,7 @@
  */
 import { invariant } from '../assert.js';
 import type { Env } from '../env.js';
+import type { ConfigurationResult } from '../raft/leader.js';
 import { membersOf } from '../raft/membership.js';
 import type { MemberId, Message } from '../raft/message.js';
 import { Raft } from '../raft/raft.js';
@@ -196,11 +197,11 @@ export class Slot<R> {
     return started;
   }
 
-  /** False when the core takes no change now: an earlier one is under way, or leadership is being handed over. */
-  proposeConfiguration(change: ConfigurationChange): boolean {
+  /** Refused for now when an earlier change is under way, or leadership is being handed over. */
+  proposeConfiguration(change: ConfigurationChange): ConfigurationResult {
     const result = this.raft.proposeConfiguration(change, this.now());
     this.wake();
-    return result.kind === 'accepted';
+    return result;
   }
 
   /** Somebody who is no member any more is in a later term: this leader's is over, and it asks to lead again. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Memberships } from '../../src/node/memberships.js';
 import type { NodeSlot } from '../../src/node/replicas.js';
+import type { ConfigurationResult } from '../../src/raft/leader.js';
 import type { Configuration, MemberId } from '../../src/raft/message.js';
 import type { ConfigurationChange } from '../../src/raft/ready.js';
 import { VirtualClock } from '../pm/virtual-env.js';
@@ -35,9 +36,9 @@ class FakeSlot {
     return false;
   }
 
-  proposeConfiguration({ add, addLearners, remove }: ConfigurationChange): boolean {
+  proposeConfiguration({ add, addLearners, remove }: ConfigurationChange): ConfigurationResult {
     this.asked.push(`add ${add}; learn ${addLearners}; remove ${remove}`);
-    return false;
+    return { kind: 'refused', why: 'busy' };
   }
 }
 

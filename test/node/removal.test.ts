@@ -254,13 +254,23 @@ test('only a leader that has applied an entry of its term, under a plain configu
   ground.binlog.prompt = true;
   ground.binlog.flush();
   await ground.clock.pass(20);
+  const { lastIndex } = slot.status;
+  assert.equal(standing().verdict, 'unknown', 'no later configuration entry proves what is applied');
+  assert.equal(standing().verdict, 'unknown');
+  await ground.clock.pass(20);
+  assert.equal(slot.status.lastIndex, lastIndex + 1, 'so it adds one');
   assert.deepEqual(standing(), { verdict: 'removed', term: slot.status.term });
   assert.equal(ground.replicas.standing(GROUP, memberOf(SELF, 0), 0).verdict, 'member');
   const learner = memberOf(2, 1);
-  assert.ok(slot.proposeConfiguration({ add: [], addLearners: [learner], remove: [], transition: 'auto' }));
+  slot.proposeConfiguration({ add: [], addLearners: [learner], remove: [], transition: 'auto' });
   await ground.clock.pass(20);
   assert.equal(ground.replicas.standing(GROUP, learner, 0).verdict, 'member', 'a learner belongs to it');
-  assert.ok(slot.proposeConfiguration({ add: [learner], addLearners: [], remove: [], transition: 'joint' }));
+  slot.proposeConfiguration({ add: [], addLearners: [], remove: [learner], transition: 'auto' });
+  await ground.clock.pass(20);
+  assert.equal(ground.replicas.standing(GROUP, learner, 0).verdict, 'unknown', 'proven is one that names it');
+  await ground.clock.pass(20);
+  assert.equal(ground.replicas.standing(GROUP, learner, 0).verdict, 'removed');
+  slot.proposeConfiguration({ add: [learner], addLearners: [], remove: [], transition: 'joint' });
   await ground.clock.pass(20);
   assert.ok(slot.status.configuration.votersOutgoing.length > 0);
   assert.equal(standing().verdict, 'unknown', 'joint');
@@ -273,12 +283,14 @@ test('a removed member in a term that its group never heard of is not stuck: the
   const slot = ground.replicas.get(GROUP)!;
   const { term } = slot.status;
   const stranger = memberOf(9, 3);
-  assert.deepEqual(ground.replicas.standing(GROUP, stranger, term + 3), { verdict: 'removed', term });
+  const ask = (): Standing => ground.replicas.standing(GROUP, stranger, term + 3);
+  assert.equal(ask().verdict, 'unknown');
+  await ground.clock.pass(20);
+  assert.deepEqual(ask(), { verdict: 'removed', term });
   await ground.clock.pass(5000);
-  assert.deepEqual(ground.replicas.standing(GROUP, stranger, term + 3), {
-    verdict: 'removed',
-    term: term + 4,
-  });
+  assert.equal(ask().verdict, 'unknown', 'in another term it is confirmed anew');
+  await ground.clock.pass(20);
+  assert.deepEqual(ask(), { verdict: 'removed', term: term + 4 });
   assert.equal(ground.replicas.standing(GROUP, memberOf(SELF, 0), term + 99).verdict, 'member');
   assert.equal(slot.status.term, term + 4, "a member's term comes by its own messages");
 });

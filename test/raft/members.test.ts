@@ -88,6 +88,32 @@ test('those who remain get a leader even if only the removed know of the removal
   assert.deepEqual(network.leader.raft.status.configuration.votersOutgoing, []);
 });
 
+test('those who remain need nobody who is gone once a later change is on their disks, whatever else they forgot', () => {
+  const network = new Network(2);
+  network.elect(1);
+  network.advance(100);
+  network.raft(1).proposeConfiguration({ ...noChange, remove: [2] }, network.nowMs);
+  network.settle();
+  assert.deepEqual(network.raft(1).status.configuration.voters, [1]);
+  const confirm = { ...noChange, transition: 'confirm' } as const;
+  assert.equal(network.raft(1).proposeConfiguration(confirm, network.nowMs).kind, 'accepted');
+  network.settle();
+  assert.deepEqual(network.raft(1).status.configuration, plain([1]), 'it changes nothing');
+  const { log } = network.member(1);
+  const [removal, confirmation] = log.filter(({ kind }) => kind === 'configuration');
+  // The commit and what was applied are not on the disk of a member that restarts.
+  const forgets = (entries: readonly Entry[]) => core({ appliedIndex: 1 }, entries, [1, 2]);
+  const without = forgets(log.slice(0, removal!.index));
+  without.campaign(0);
+  assert.equal(without.status.role, 'preCandidate', 'it asks the removed, who may be gone');
+  const proven = forgets(log.slice(0, confirmation!.index));
+  for (let ready = proven.ready(); ready !== undefined; ready = proven.ready())
+    for (const { index } of ready.committed) proven.applied(index);
+  assert.deepEqual(proven.status.configuration.voters, [1]);
+  proven.campaign(0);
+  assert.equal(proven.status.role, 'leader');
+});
+
 test('a removed leader hands over only when all that it took is committed: nobody would tell it later', () => {
   const network = new Network(3);
   network.elect(1);
