@@ -51,6 +51,11 @@ export class Leaders {
     if (known?.nodeId === leader.nodeId && known.term === leader.term) this.known.delete(groupId);
   }
 
+  /** The group's members are others now: what was heard from the former ones says nothing of the present ones. */
+  forget(groupId: number): void {
+    this.known.delete(groupId);
+  }
+
   forgetNode(nodeId: number): void {
     for (const [groupId, leader] of [...this.known]) if (leader.nodeId === nodeId) this.known.delete(groupId);
   }

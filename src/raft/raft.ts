@@ -62,7 +62,7 @@ export class Raft implements RaftCore {
   }
 
   get status(): RaftStatus {
-    const { term, leader, votedFor, log, configuration } = this.state;
+    const { term, leader, votedFor, log, configuration, configurationIndex } = this.state;
     return {
       role: this.role.kind,
       term,
@@ -74,6 +74,7 @@ export class Raft implements RaftCore {
       transferringTo: this.role.kind === 'leader' ? this.role.transfer.to : NOBODY,
       configuration,
       asleep: this.role.asleep,
+      configurationIndex,
     };
   }
 
@@ -181,7 +182,8 @@ export class Raft implements RaftCore {
     const { configurations } = state.log;
     let changed = false;
     while (configurations.length > 0 && configurations[0]! <= index) {
-      const entry = state.log.entry(configurations.shift()!)!;
+      state.configurationIndex = configurations.shift()!;
+      const entry = state.log.entry(state.configurationIndex)!;
       state.configuration = configurationAfter(state.configuration, entry.data);
       changed = true;
     }
@@ -224,6 +226,7 @@ export class Raft implements RaftCore {
     const { state } = this;
     state.log.restore(mark);
     state.configuration = mark.configuration;
+    state.configurationIndex = 0;
     if (this.role.kind === 'follower') this.role.restored(mark.index);
     if (this.role.kind === 'leader') this.role.configured();
   }
@@ -260,10 +263,10 @@ export class Raft implements RaftCore {
    * itself, and lets whoever misses it ask once more.
    */
   private wokenBy(message: Extract<Message, { kind: 'vote' | 'preVote' }>): boolean {
-    const { role, state } = this;
-    role.wake();
+    const { state } = this;
+    this.role.wake();
     if (message.kind === 'vote' || message.transfer || message.from === state.leader) return false;
-    if (role.kind === 'follower' && state.leader !== NOBODY) state.send(state.leader, { kind: 'wake' });
+    if (state.leader !== state.id && state.leader !== NOBODY) state.send(state.leader, { kind: 'wake' });
     refuseVote(state, message);
     return true;
   }
@@ -312,6 +315,7 @@ export class Raft implements RaftCore {
    */
   private answerStale(message: Message): void {
     const { state } = this;
+    const { from } = message;
     switch (message.kind) {
       case 'append':
       case 'heartbeat':
@@ -325,12 +329,7 @@ export class Raft implements RaftCore {
         });
         return;
       case 'readIndex':
-        state.send(message.from, {
-          kind: 'readIndexReply',
-          context: message.context,
-          index: 0,
-          rejected: true,
-        });
+        state.send(from, { kind: 'readIndexReply', context: message.context, index: 0, rejected: true });
         return;
       default:
         return;

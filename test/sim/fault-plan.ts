@@ -26,6 +26,7 @@ export const FAULT_KINDS = [
   'checkpoint',
   'diskFull',
   'slowDisk',
+  'membership',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];

@@ -31,6 +31,8 @@ interface Ambush {
 type Striker = (strike: Strike) => string | 'later' | undefined;
 
 const CUT_MODES: readonly EndMode[] = ['drop', 'torn', 'scattered'];
+/** What an operator may ask for; more than there are nodes is refused. */
+const REPLICA_COUNTS = [1, 3, 5];
 const END_MODES: readonly EndMode[] = ['kill', ...CUT_MODES];
 /** Mostly the machine's death: that of the process alone loses nothing. */
 const AMBUSH_MODES: readonly EndMode[] = [...CUT_MODES, ...END_MODES];
@@ -76,6 +78,7 @@ export class Faults {
     checkpoint: (strike) => this.checkpoint(strike),
     diskFull: (strike) => this.diskFull(strike),
     slowDisk: (strike) => this.slowDisk(strike),
+    membership: (strike) => this.membership(strike),
   };
 
   constructor(private readonly world: World) {}
@@ -262,6 +265,16 @@ export class Faults {
       machine.slowness = 1;
     });
     return `the disk of machine ${machine.number} is slow, times ${machine.slowness}`;
+  }
+
+  /** Another number of replicas is wished, whatever became of the wish before. */
+  private membership({ random }: Strike): string | undefined {
+    const { pm } = this.world.placement;
+    if (pm === undefined) return undefined;
+    const replicas = pick(random, REPLICA_COUNTS);
+    // Refused, or its answer lost with PM: then it is not wished, or is.
+    pm.manager.setReplicas('default', replicas).catch(() => {});
+    return `table default shall have ${replicas} replicas`;
   }
 
   private drawPartition({ nodeId }: SimMachine, random: Random): Partition | undefined {

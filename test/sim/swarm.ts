@@ -127,6 +127,7 @@ export function scenarioOf(seed: number, form: Form = 'long'): Scenario {
     clients: Array.from({ length: 2 + random.below(4) }, () => ({
       pipeline: pick(random, [1, 2, 4, 8]),
       thinkUsMax: pick(random, [3000, 20_000, 60_000]),
+      readsHere: random.below(3) === 0,
     })),
     lifeUs,
     bursts,
@@ -194,6 +195,7 @@ function faultPlan(
     checkpoint: on(2),
     diskFull: on(1),
     slowDisk: on(1),
+    membership: on(2),
   };
   const plan = {
     count: pick(random, settings.faults),
