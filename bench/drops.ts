@@ -47,6 +47,10 @@ async function measure(drops: number): Promise<Verdict> {
   const report = new Report('drops');
   const gaps = new Gaps(report);
   const cluster = await NamespaceCluster.start(SLOTS);
+  // The names of namespaces are the machine's: they would outlive this process.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => void cluster.stop().finally(() => process.exit(EXIT.missed)));
+  }
   const lag = monitorEventLoopDelay({ resolution: 5 });
   lag.enable();
   try {

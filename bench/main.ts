@@ -23,10 +23,11 @@ const MEASUREMENTS: Readonly<Record<string, readonly [run: Measurement, what: st
   goals: [runGoals, 'idle, failover, drops, quiet and reads, one after the other'],
 };
 
-async function runGoals(args: readonly string[]): Promise<Verdict> {
+/** Each with its own defaults. */
+async function runGoals(): Promise<Verdict> {
   const verdicts: (readonly [name: string, verdict: Verdict])[] = [];
   for (const name of ['idle', 'failover', 'drops', 'quiet', 'reads']) {
-    verdicts.push([name, await MEASUREMENTS[name]![0](args)]);
+    verdicts.push([name, await MEASUREMENTS[name]![0]([])]);
   }
   for (const [name, verdict] of verdicts) console.log(`${verdict.toUpperCase().padEnd(8)}${name}`);
   const all = verdicts.map(([, verdict]) => verdict);

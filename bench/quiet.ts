@@ -13,10 +13,10 @@ import { type Load, requestsPerSecond } from './redis-benchmark.js';
 import { quantile, Report, type Verdict } from './report.js';
 
 const LOADS: readonly Load[] = [
-  { name: 'SET, 50 connections', command: 'set', clients: 50, pipeline: 1, requests: 60_000 },
-  { name: 'GET, 50 connections', command: 'get', clients: 50, pipeline: 1, requests: 100_000 },
-  { name: 'SET, 50 x 16 pipelined', command: 'set', clients: 50, pipeline: 16, requests: 200_000 },
-  { name: 'GET, 50 x 16 pipelined', command: 'get', clients: 50, pipeline: 16, requests: 300_000 },
+  { name: 'SET, 50 connections', command: 'set', clients: 50, pipeline: 1, requests: 20_000 },
+  { name: 'GET, 50 connections', command: 'get', clients: 50, pipeline: 1, requests: 40_000 },
+  { name: 'SET, 50 x 16 pipelined', command: 'set', clients: 50, pipeline: 16, requests: 80_000 },
+  { name: 'GET, 50 x 16 pipelined', command: 'get', clients: 50, pipeline: 16, requests: 150_000 },
 ];
 const LAG_METRIC = 'nodejs_eventloop_lag_max_seconds';
 /** PM spreads the leaders first; those elections are wanted. */
@@ -61,9 +61,10 @@ async function load(cluster: TalusCluster, report: Report, forMs: number): Promi
     }
   }
   for (const [at, { name }] of LOADS.entries()) {
-    report.line(
-      `${name.padEnd(24)} ${quantile(rates[at]!, 0.5).toFixed(0)}/s, median of ${rates[at]!.length}`,
-    );
+    const measured = rates[at]!;
+    if (measured.length === 0) report.skipped(`${name}: the time was over before its turn came`);
+    else
+      report.line(`${name.padEnd(24)} ${quantile(measured, 0.5).toFixed(0)}/s, median of ${measured.length}`);
   }
   return lagsMs;
 }
