@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { waitUntil } from '../jepsen-style/processes.js';
 import type { Address } from '../jepsen-style/resp-client.js';
 import { GapWriter, type WriterHabits } from '../test/cluster/gap-writer.js';
-import { busiestOf, leadersBySlot, slotsLedBy } from '../test/cluster/leaders.js';
+import { busiestOf, leadersBySlot, settledLeaders, slotsLedBy } from '../test/cluster/leaders.js';
 import { distribution, quantile, type Report } from './report.js';
 
 /** Writers must be at their pace, so that a gap has a beginning. */
@@ -54,11 +54,11 @@ export class Gaps {
     what: string,
   ): Promise<number> {
     const { addresses, clusterAddresses } = cluster;
-    const node = busiestOf(await leadersBySlot(addresses[0]!, slots), clusterAddresses);
+    const node = busiestOf(await settledLeaders(addresses[0]!, slots), clusterAddresses);
     const survivors = addresses.filter((_, at) => at !== node - 1);
     const writer = new GapWriter(survivors, slots, habits);
     await sleep(WARM_MS);
-    // Only now: leaders move while nothing is wrong, too, when the placement manager spreads them.
+    // Once more: those that have moved since are not struck.
     const struck = slotsLedBy(clusterAddresses[node - 1]!, await leadersBySlot(survivors[0]!, slots));
     writer.mark();
     await strike(node);
@@ -80,14 +80,16 @@ export class Gaps {
     const gaps = struck.map((slot) => writer.longestGapMs(slot));
     this.ofFaults.push(Math.max(...gaps));
     this.ofSlots.push(...gaps);
-    const others = [...Array(writer.slotCount).keys()].filter((slot) => !struck.includes(slot));
+    const others = Array.from({ length: writer.slotCount }, (_, slot) => slot).filter(
+      (slot) => !struck.includes(slot),
+    );
     this.ofOthers.push(...others.map((slot) => writer.longestGapMs(slot)));
     const end = isBack ? '' : `; NOT BACK after ${PATIENCE_MS / 1000} s`;
     const longest = Math.max(...gaps).toFixed(0);
     this.report.line(`${what}: ${struck.length} slots, longest gap ${longest} ms${end}`);
-    this.report.detail(
-      `  gaps by slot: ${struck.map((slot, at) => `${slot} ${gaps[at]!.toFixed(0)}`).join(', ')}`,
-    );
+    const list = (slots: readonly number[]): string =>
+      slots.map((slot) => `${slot} ${writer.longestGapMs(slot).toFixed(0)}`).join(', ');
+    this.report.detail(`  gaps by slot: ${list(struck)}; of the others: ${list(others)}`);
     this.report.detail(`  writes not acknowledged: ${writer.failures}`);
   }
 

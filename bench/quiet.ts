@@ -6,7 +6,7 @@
  * event loops stood still says how near they came.
  */
 import { parseArgs } from 'node:util';
-import { waitUntil } from '../jepsen-style/processes.js';
+import { settledLeaders } from '../test/cluster/leaders.js';
 import { run } from '../test/cluster/processes.js';
 import { TALUS, TalusCluster } from '../test/cluster/talus-cluster.js';
 import { type Load, requestsPerSecond } from './redis-benchmark.js';
@@ -19,18 +19,16 @@ const LOADS: readonly Load[] = [
   { name: 'GET, 50 x 16 pipelined', command: 'get', clients: 50, pipeline: 16, requests: 150_000 },
 ];
 const LAG_METRIC = 'nodejs_eventloop_lag_max_seconds';
-/** PM spreads the leaders first; those elections are wanted. */
-const SETTLED_POLLS = 10;
-const SETTLE_POLL_MS = 1000;
-const SETTLE_MS_MAX = 120_000;
+const SLOTS = 16;
 const NODES = [1, 2, 3];
 
 export async function runQuiet(args: readonly string[]): Promise<Verdict> {
   const { values } = parseArgs({ args: [...args], options: { minutes: { type: 'string', default: '10' } } });
   const report = new Report('quiet');
-  const cluster = await TalusCluster.start();
+  const cluster = await TalusCluster.start({ args: ['--slots', `${SLOTS}`] });
   try {
-    const before = await settledTerms(cluster);
+    await settledLeaders(cluster.addresses[0]!, SLOTS);
+    const before = await terms(cluster);
     await Promise.all(NODES.map((node) => cluster.metric(node, LAG_METRIC)));
     const lagsMs = await load(cluster, report, Number(values.minutes) * 60_000);
     const after = await terms(cluster);
@@ -67,19 +65,6 @@ async function load(cluster: TalusCluster, report: Report, forMs: number): Promi
       report.line(`${name.padEnd(24)} ${quantile(measured, 0.5).toFixed(0)}/s, median of ${measured.length}`);
   }
   return lagsMs;
-}
-
-async function settledTerms(cluster: TalusCluster): Promise<number[]> {
-  let last = '';
-  let same = 0;
-  const isSettled = async (): Promise<boolean> => {
-    const now = (await terms(cluster)).join();
-    same = now === last ? same + 1 : 0;
-    last = now;
-    return same >= SETTLED_POLLS;
-  };
-  if (!(await waitUntil(isSettled, SETTLE_MS_MAX, SETTLE_POLL_MS))) throw new Error('leaders never settled');
-  return terms(cluster);
 }
 
 async function terms(cluster: TalusCluster): Promise<number[]> {

@@ -1,11 +1,15 @@
 /**
  * Who leads which slot, as nodes tell it to Redis Cluster clients.
  */
+import { waitUntil } from '../../jepsen-style/processes.js';
 import { type Address, RespClient } from '../../jepsen-style/resp-client.js';
 import type { RespReply } from '../../jepsen-style/resp-parser.js';
 import { slotOfHash } from '../../src/slot/hash.js';
 
 const TIMEOUT_MS = 5000;
+const SETTLED_POLLS = 6;
+const SETTLE_POLL_MS = 500;
+const SETTLE_MS_MAX = 60_000;
 
 /** By slot, the leader's advertised address as `host:clusterPort`; undefined while `node` knows none. */
 export async function leadersBySlot(node: Address, slots: number): Promise<(string | undefined)[]> {
@@ -19,6 +23,21 @@ export async function leadersBySlot(node: Address, slots: number): Promise<(stri
     if (first?.kind === 'integer') leaders[slotOfHash(first.value, slots)] = addressOf(leader);
   }
   return leaders;
+}
+
+/** As leadersBySlot, once every slot has had the same leader for a while: at first the placement manager spreads them. */
+export async function settledLeaders(node: Address, slots: number): Promise<(string | undefined)[]> {
+  let last: (string | undefined)[] = [];
+  let same = 0;
+  const isSettled = async (): Promise<boolean> => {
+    const now = await leadersBySlot(node, slots);
+    same = !now.includes(undefined) && now.join() === last.join() ? same + 1 : 0;
+    last = now;
+    return same >= SETTLED_POLLS;
+  };
+  if (!(await waitUntil(isSettled, SETTLE_MS_MAX, SETTLE_POLL_MS)))
+    throw new Error(`leaders still move after ${SETTLE_MS_MAX} ms`);
+  return last;
 }
 
 function addressOf(reply: RespReply | undefined): string | undefined {
