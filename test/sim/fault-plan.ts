@@ -39,6 +39,8 @@ export interface PlannedFault {
   readonly kind: FaultKind;
   /** Counted from 1. */
   readonly machine: number;
+  /** True: where it strikes, rather, is a machine that leads some group then. */
+  readonly atLeader: boolean;
   readonly durationUs: number;
   /** The seed of its dice. */
   readonly dice: number;
@@ -71,7 +73,9 @@ export function planFaults(
     const machine = 1 + random.below(machines);
     const long = random.below(settings.longEvery) === 0 ? 4 : 1;
     const durationUs = 1 + random.below(settings.durationUsMax * long);
-    return { atUs: momentOf(random, lifeUs, bursts), kind, machine, durationUs, dice: random.u32() };
+    const atLeader = random.below(2) === 0;
+    const atUs = momentOf(random, lifeUs, bursts);
+    return { atUs, kind, machine, atLeader, durationUs, dice: random.u32() };
   });
   faults.sort((a, b) => a.atUs - b.atUs);
   return faults.map((fault, i) => ({ number: i + 1, ...fault }));

@@ -22,6 +22,7 @@ interface Strike {
 /** Waits for an effect of its machine. */
 interface Ambush {
   readonly fault: PlannedFault;
+  readonly machine: SimMachine;
   readonly effect: string;
   readonly mode: EndMode;
   left: number;
@@ -107,7 +108,7 @@ export class Faults {
   beforeEffect(machine: SimMachine, kind: string): boolean {
     for (const ambush of this.ambushes) {
       const { fault, effect, mode } = ambush;
-      if (fault.machine !== machine.number || !kind.startsWith(effect) || ambush.left-- > 0) continue;
+      if (ambush.machine !== machine || !kind.startsWith(effect) || ambush.left-- > 0) continue;
       this.ambushes.splice(this.ambushes.indexOf(ambush), 1);
       this.tell(fault, `${this.crash(fault, machine, mode)} before ${kind}`);
       return true;
@@ -117,11 +118,18 @@ export class Faults {
 
   /** What finds nothing to strike comes back some times. */
   private strike(fault: PlannedFault, attemptsLeft = ATTEMPTS_MAX): void {
-    const machine = this.world.machines[fault.machine - 1]!;
-    const did = this.strikers[fault.kind]({ fault, machine, random: seededRandom(fault.dice, 0xfa17) });
+    const random = seededRandom(fault.dice, 0xfa17);
+    const did = this.strikers[fault.kind]({ fault, machine: this.machineOf(fault, random), random });
     if (did === undefined && attemptsLeft > 1)
       this.after(ATTEMPT_EVERY_US, () => this.strike(fault, attemptsLeft - 1));
     if (did !== undefined && did !== 'later') this.tell(fault, did);
+  }
+
+  private machineOf(fault: PlannedFault, random: Random): SimMachine {
+    const leads = ({ node }: SimMachine): boolean =>
+      [...(node?.replicas.all ?? [])].some((slot) => slot.isLeader);
+    const leaders = fault.atLeader ? this.world.machines.filter(leads) : [];
+    return leaders.length > 0 ? pick(random, leaders) : this.world.machines[fault.machine - 1]!;
   }
 
   private tell({ number, kind, durationUs }: PlannedFault, did: string): void {
@@ -138,9 +146,9 @@ export class Faults {
     return `machine ${machine.number} ends, ${mode}`;
   }
 
-  private ambush({ fault, random }: Strike): 'later' {
+  private ambush({ fault, machine, random }: Strike): 'later' {
     const effect = pick(random, AMBUSH_EFFECTS);
-    this.ambushes.push({ fault, effect, mode: pick(random, AMBUSH_MODES), left: random.below(12) });
+    this.ambushes.push({ fault, machine, effect, mode: pick(random, AMBUSH_MODES), left: random.below(12) });
     return 'later';
   }
 

@@ -177,21 +177,22 @@ function faultPlan(
 ): readonly PlannedFault[] {
   // Swarm: a third of the kinds is left out of each run, so that the others meet undisturbed. Crashes are in most.
   const on = (weight: number): number => (random.below(3) === 0 ? 0 : weight);
+  const among = (weight: number): number => (machines === 1 ? 0 : weight);
   const weights: Record<FaultKind, number> = {
-    crash: random.below(8) === 0 ? 0 : 4,
+    crash: random.below(8) === 0 ? 1 : 4,
     crashAtEffect: random.below(8) === 0 ? 0 : 6,
     crashAll: on(1),
     stop: on(1),
-    partition: on(4),
-    flap: on(1),
-    clog: on(2),
-    reset: on(2),
+    partition: among(on(4)),
+    flap: among(on(1)),
+    clog: among(on(2)),
+    reset: among(on(2)),
     pause: on(2),
     block: on(2),
     clockJump: clockJumps ? 2 : 0,
     placement: on(1),
     disconnect: on(1),
-    transfer: on(2),
+    transfer: among(on(2)),
     checkpoint: on(2),
     diskFull: on(1),
     slowDisk: on(1),
