@@ -77,8 +77,13 @@ export class Memberships {
       nowMs: this.parts.env.monotonicMs(),
       aliveMs: this.parts.aliveMs,
     });
-    if (step.kind !== 'done') this.work.set(groupId, this.take(step, slot, work));
-    else if (before !== undefined) this.finished(slot);
+    if (step.kind !== 'done') {
+      // Asleep, nobody answers the leader, and so nobody counts as alive.
+      slot.rouse();
+      this.work.set(groupId, this.take(step, slot, work));
+    } else if (before !== undefined) {
+      this.finished(slot);
+    }
   }
 
   /** Takes the step; answers what to remember of it. */

@@ -209,6 +209,11 @@ export class Raft implements RaftCore {
     this.role.wake();
   }
 
+  rouse(nowMs: number): void {
+    this.state.observe(nowMs);
+    if (this.role.kind === 'leader') this.role.wake();
+  }
+
   suspectLeader(leader: MemberId, delayMs: number, nowMs: number): void {
     const { state } = this;
     state.observe(nowMs);

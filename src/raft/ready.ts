@@ -173,6 +173,8 @@ export interface RaftCore {
   unreachable(peer: MemberId): void;
   /** The peer can be reached again: a sleeping leader wakes, so that the peer catches up. */
   reachable(peer: MemberId, nowMs: number): void;
+  /** A leader stays awake for `quiesceAfterMs` from now. */
+  rouse(nowMs: number): void;
   /**
    * The leader's node seems to be gone, which is no proof of its death: campaigns when the own promise to it has run out, and
    * `delayMs` have passed. Wakes a sleeper. Ignored by whoever has another leader.

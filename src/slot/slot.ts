@@ -225,6 +225,12 @@ export class Slot<R> {
     return started;
   }
 
+  /** A sleeping group that this leads is wanted awake, though nothing is asked of it. */
+  rouse(): void {
+    this.raft.rouse(this.now());
+    this.wake();
+  }
+
   /** Refused for now when an earlier change is under way, or leadership is being handed over. */
   proposeConfiguration(change: ConfigurationChange): ConfigurationResult {
     const result = this.raft.proposeConfiguration(change, this.now());

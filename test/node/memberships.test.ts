@@ -18,6 +18,7 @@ class FakeSlot {
   configuration: Configuration = plain([1, 2, 3]);
   term = 4;
   readonly asked: string[] = [];
+  roused = 0;
 
   constructor(private readonly clock: { monotonicMs(): number }) {}
 
@@ -29,6 +30,10 @@ class FakeSlot {
     const others = [...this.configuration.voters, ...this.configuration.learners].filter((id) => id !== 1);
     const ackedSentAtMs = this.clock.monotonicMs();
     return { peers: others.map((id) => ({ id, state: 'replicate' as const, match: 10, ackedSentAtMs })) };
+  }
+
+  rouse(): void {
+    this.roused++;
   }
 
   transferTo(nodeId: number): boolean {
@@ -107,4 +112,13 @@ test('why it waits is said once, and again when the reason is another one', asyn
   Object.defineProperty(slot, 'raft', { get: () => ({ peers: [] }) });
   await clock.pass(3000);
   assert.equal(said.length, 2);
+});
+
+test('a group whose members are not as wished is kept awake, and no other', async () => {
+  const { clock, slot } = ground(() => [1, 2, 3, 4]);
+  await clock.pass(700);
+  assert.equal(slot.roused, 3);
+  slot.configuration = plain([1, 2, 3, 4]);
+  await clock.pass(1000);
+  assert.equal(slot.roused, 3);
 });
