@@ -241,7 +241,7 @@ const cluster: LocalRow = {
   local: () => error(SYNTAX_ERROR),
 };
 
-function readMode(name: string, summary: string): LocalRow {
+function readMode(name: 'readonly' | 'readwrite', summary: string): LocalRow {
   return {
     name,
     summary,
@@ -250,12 +250,15 @@ function readMode(name: string, summary: string): LocalRow {
     complexity: 'O(1)',
     arity: 1,
     ...traits('connection', ['fast', 'loading', 'stale']),
-    local: () => OK,
+    local: (session) => {
+      session.readsHere = name === 'readonly';
+      return OK;
+    },
   };
 }
 
 export const clusterRows = [
   cluster,
-  readMode('readonly', 'Accepted: reads are linearizable from any node.'),
-  readMode('readwrite', 'Accepted: reads are linearizable from any node.'),
+  readMode('readonly', 'Reads are served by the replica on this node, linearizable.'),
+  readMode('readwrite', 'Reads go to the leader again.'),
 ] as const;

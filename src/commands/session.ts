@@ -9,6 +9,8 @@ export interface Session {
   name: string;
   libName: string;
   libVersion: string;
+  /** READONLY: reads are served by this node's own replica where it has one. */
+  readsHere: boolean;
   /** The connection answers what came before and closes. */
   quit(): void;
   /** Back to the state of a fresh connection (RESET). */
@@ -19,6 +21,8 @@ export interface Session {
   select(table: string): Reply | Promise<Reply>;
   /** May this connection use the selected table now? */
   readonly authenticated: boolean;
+  /** Does the client connect from this machine? */
+  readonly fromLoopback: boolean;
   readonly node: NodeView;
   /** The table that the connection has selected. */
   readonly table: TableView;
@@ -31,6 +35,10 @@ export interface NodeView {
   /** Forty hex digits, as Redis Cluster clients expect a node's name. */
   readonly clusterNodeName: string;
   wallMs(): number;
+  /** Who may ask for DEBUG. */
+  readonly debugCommand: 'no' | 'local' | 'yes';
+  /** Stops the whole process for a while (DEBUG SLEEP). */
+  block(ms: number): void;
   /** name, value, in the order of definition; secrets left out. */
   config(): readonly (readonly [string, string])[];
   /** INFO's sections in order: title, then `field:value` pairs. */

@@ -11,7 +11,8 @@ import { hash14, hashRangeOfSlot, slotOfHash } from '../slot/hash.js';
 import type { Leaders } from './leaders.js';
 import type { TopologyView } from './topology.js';
 
-interface ViewHost {
+/** Of a node, what CLUSTER commands show. */
+export interface ViewHost {
   readonly nodeId: number;
   readonly leaders: Leaders;
   topology(): TopologyView;

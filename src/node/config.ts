@@ -27,6 +27,9 @@ export const nodeConfigSchema = z.object({
   port: port.default(9221).describe('RESP port: any node takes any key'),
   clusterPort: port.optional().describe('RESP port for Redis Cluster clients: MOVED (default port + 100)'),
   peerPort: port.optional().describe('gRPC port between nodes (default port + 200)'),
+  advertisePeerPort: port
+    .optional()
+    .describe('port where peers reach this node, if something stands before it (default peer-port)'),
   httpPort: port.optional().describe('port for /metrics, /healthz and /readyz (default port + 400)'),
   zone: z.string().max(64).default('').describe('failure domain: replicas are spread over zones'),
   pm: z.array(z.string().min(1)).default(['127.0.0.1:9300']).describe('host:port of each placement manager'),
@@ -59,6 +62,12 @@ export const nodeConfigSchema = z.object({
   ),
   heartbeatMs: ms(10, 100).describe('between two heartbeats of a leader'),
   leaseMs: ms(10, 300).describe('how long a heartbeat ack promises no vote to others'),
+  reads: z
+    .enum(['lease', 'index'])
+    .default('lease')
+    .describe('lease: the leader answers alone while its lease holds; index: each read asks a majority'),
+  quiesceAfterMs: ms(1000, 10_000).describe('a slot that nobody used for so long goes to sleep'),
+  peerSilenceMs: ms(200, 1500).describe('a peer that is connected and silent for so long is taken for gone'),
   requestTimeoutMs: ms(10, 5000).describe('after it a command is answered as not done or as uncertain'),
   noLeaderTimeoutMs: ms(0, 5000).describe('a slot without leader for so long answers CLUSTERDOWN'),
   drainNoticeMs: ms(0, 1000).describe(
@@ -105,6 +114,10 @@ export const nodeConfigSchema = z.object({
   clientOutputBufferMax: bytes(64 * 1024, DEFAULT_CONNECTION_LIMITS.replyBytesMax).describe(
     'replies a client may leave unread before it is cut off',
   ),
+  enableDebugCommand: z
+    .enum(['no', 'local', 'yes'])
+    .default('no')
+    .describe('who may use DEBUG: nobody, clients on this machine, or everybody'),
   logTo: z.enum(['file', 'stderr']).default('file').describe('<data-dir>/log, or standard error'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is logged'),
 });
@@ -114,10 +127,14 @@ export type NodeConfig = z.output<typeof nodeConfigSchema>;
 /** Of the clocks' different speeds, taken off the lease. */
 const LEASE_MARGIN_SHARE = 0.2;
 const TICK_MS = 20;
+const PULSE_MS = 300;
+/** An election takes a few round trips and two syncs; on a loaded machine that is tens of milliseconds. */
+const CAMPAIGN_STAGGER_MS = 150;
 
 export function settingsOf(config: NodeConfig): NodeSettings {
   return {
     tickMs: TICK_MS,
+    pulse: { pulseMs: PULSE_MS, peerSilenceMs: config.peerSilenceMs },
     reportIntervalMs: 1000,
     drainTimeoutMs: config.drainTimeoutMs,
     router: { requestTimeoutMs: config.requestTimeoutMs, noLeaderTimeoutMs: config.noLeaderTimeoutMs },
@@ -132,13 +149,15 @@ export function settingsOf(config: NodeConfig): NodeSettings {
         proposalBytesMax: config.proposalBytesMax,
         uncommittedBytesMax: config.uncommittedBytesMax,
         memoryBytesMax: config.logMemoryBytesMax,
-        reads: 'index',
+        reads: config.reads,
+        quiesceAfterMs: config.quiesceAfterMs,
       },
       entryBytesTarget: config.entryBytesTarget,
       outstandingRequestsMax: config.outstandingRequestsMax,
       readRoundsMax: 2,
       logTailBytes: config.logTailBytes,
       poolBytes: config.poolBytes,
+      campaignStaggerMs: CAMPAIGN_STAGGER_MS,
     },
     snapshot: {
       chunkBytes: SNAPSHOT_CHUNK_BYTES_MAX,

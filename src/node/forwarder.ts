@@ -175,7 +175,7 @@ export class Forwarder {
       this.reply(from, this.wireReply(requestId, groupId, outcome));
     this.local.execute(
       groupId,
-      { session, kind: request.access, group, deadlineMs, done },
+      { session, kind: request.access, here: false, group, deadlineMs, done },
       request.expectedTerm,
     );
   }

@@ -36,14 +36,24 @@ export function reportedConfiguration(configuration: Configuration): ReportedCon
   };
 }
 
-/** Who takes a slot's leadership over: spread by slot, wished voters before others; undefined: nobody can be reached. */
-export function successorOf(
-  { birth, status }: Pick<NodeSlot, 'birth' | 'status'>,
+export function handOver(
+  slot: NodeSlot,
   wish: readonly MemberId[] | undefined,
-  reachable: ReadonlySet<number>,
+  isReachable: (nodeId: number) => boolean,
+): void {
+  if (slot.status.transferringTo !== 0) return;
+  const nodeId = successorOf(slot, wish, isReachable);
+  if (nodeId !== undefined) slot.transferTo(nodeId);
+}
+
+/** Who takes a slot's leadership over: spread by slot, wished voters before others; undefined: nobody can be reached. */
+function successorOf(
+  { birth, status }: NodeSlot,
+  wish: readonly MemberId[] | undefined,
+  isReachable: (nodeId: number) => boolean,
 ): number | undefined {
   const others = status.configuration.voters.filter(
-    (member) => member !== birth.memberId && reachable.has(nodeOf(member)),
+    (member) => member !== birth.memberId && isReachable(nodeOf(member)),
   );
   const wished = others.filter((member) => wish?.includes(member) !== false);
   const choice = wished.length > 0 ? wished : others;

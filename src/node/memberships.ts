@@ -7,7 +7,7 @@
 import type { Env, Timer } from '../env.js';
 import type { MemberId } from '../raft/message.js';
 import { nodeOf } from '../slot/birth.js';
-import { type MembershipStep, planMembers } from './membership-plan.js';
+import { isAsWished, type MembershipStep, planMembers } from './membership-plan.js';
 import type { NodeSlot, Replicas } from './replicas.js';
 
 export interface MembershipsParts {
@@ -66,6 +66,8 @@ export class Memberships {
     const { groupId } = slot.birth;
     const { term, configuration, lastIndex, transferringTo } = slot.status;
     const work = before?.term === term ? before : { ...NEW_WORK, term };
+    // Of those who sleep nobody can say whether they live.
+    if (slot.status.asleep && !isAsWished(configuration, wish)) slot.keepAwake();
     const step = planMembers({
       self: slot.birth.memberId,
       configuration,

@@ -23,6 +23,9 @@ export function nodeMetrics(node: Node, figures: ProcessFigures): Registry {
     [...slots()].reduce((total, slot) => total + of(slot), 0);
   gauge('replicas', 'Replicas on this node', () => sum(() => 1));
   gauge('slots_led', 'Slots that this node leads', () => sum((slot) => (slot.isLeader ? 1 : 0)));
+  gauge('slots_asleep', 'Replicas of idle slots, for which no timer runs', () =>
+    sum((slot) => (slot.status.asleep ? 1 : 0)),
+  );
   gauge('keys', 'Keys of the replicas on this node', () => sum((slot) => slot.state.keys));
   gauge('pool_bytes', 'Records in memory', () => sum((slot) => slot.state.poolBytes));
   gauge('requests_outstanding', 'Requests taken and not answered', () =>

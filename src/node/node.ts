@@ -9,16 +9,15 @@
 import type { NodeView } from '../commands/session.js';
 import { stateMachine } from '../commands/state-machine.js';
 import type { Env, Timer } from '../env.js';
-import type { MemberId } from '../raft/message.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import type { Reply } from '../resp/reply.js';
 import { createCodec, type RaftCodec } from '../rpc/codec.js';
-import type { NodeReport, PlacementClient, Topology, TransferOrder } from '../rpc/topology.js';
+import type { PlacementClient, Topology, TransferOrder } from '../rpc/topology.js';
 import type { Lane, NodeId, PeerTransport } from '../rpc/transport.js';
 import { Checkpointer } from '../slot/checkpoint.js';
 import { Pump } from '../slot/pump.js';
 import { finishInstalls, readStoredStates, type StoredState, storedStateOf } from '../slot/states.js';
-import type { Binlog, BinlogEntry } from '../storage/binlog.js';
+import type { Binlog } from '../storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../storage/binlog-record.js';
 import { openBinlog } from '../storage/binlog-recovery.js';
 import type { Engine } from '../storage/engine.js';
@@ -27,12 +26,12 @@ import { Access } from './access.js';
 import { Forwarder, type Leadership } from './forwarder.js';
 import { readJson, registrationKey, writeJson } from './json-files.js';
 import { Leaders } from './leaders.js';
-import { isHeld, nodesOf, successorOf } from './members.js';
-import { Memberships } from './memberships.js';
+import { MemberWork } from './member-work.js';
+import { handOver, isHeld, nodesOf } from './members.js';
 import { Outbox } from './outbox.js';
-import { Removals } from './removals.js';
+import { Pulse } from './pulse.js';
 import { type NodeSlot, Replicas } from './replicas.js';
-import { reportOf } from './report.js';
+import { Reporter } from './reporter.js';
 import { Router } from './router.js';
 import { ClientSession, type Port, type SessionHost } from './session.js';
 import type { NodeSettings } from './settings.js';
@@ -59,7 +58,7 @@ export interface NodeWorld {
 
 /** What someone watching from outside is told; the simulator's oracles and the metrics listen here. */
 export interface NodeObserver {
-  entryApplied?(slot: NodeSlot, entry: BinlogEntry): void;
+  entryApplied?(slot: NodeSlot, index: number, term: number, data: Buffer): void;
   statusChanged?(slot: NodeSlot): void;
   snapshotInstalled?(slot: NodeSlot): void;
 }
@@ -79,13 +78,11 @@ export class Node implements SessionHost {
   private transport: PeerTransport | undefined;
   private outbox: Outbox | undefined;
   private readonly forwarder: Forwarder;
-  private readonly memberships: Memberships;
-  private readonly removals: Removals;
+  private readonly memberWork: MemberWork;
   private placement: PlacementClient | undefined;
-  private reportTimer: Timer | undefined;
   private diskTimer: Timer | undefined;
-  private reportDue = false;
-  private readonly reachable = new Set<NodeId>();
+  private readonly reporter: Reporter;
+  private readonly pulse: Pulse;
   private readonly codec: RaftCodec = createCodec({ encodeEntries, decodeEntries });
   /** What stops a client from being served: empty once topology and identity are there. */
   placementUp = false;
@@ -103,7 +100,7 @@ export class Node implements SessionHost {
     readonly checkpointer: Checkpointer,
     readonly snapshots: Snapshots<Reply>,
     readonly view: NodeView,
-    private readonly pid: number,
+    pid: number,
   ) {
     const { env } = world;
     this.incarnation = env.random.u32().toString(36) + env.random.u32().toString(36);
@@ -112,15 +109,23 @@ export class Node implements SessionHost {
       send: (to, name, bytes) => this.transport?.send(to, name, bytes) ?? false,
     };
     this.forwarder = new Forwarder(env, lane, replicas);
+    this.pulse = new Pulse(env, settings.pulse, {
+      beat: () => this.beat(),
+      onGone: (peer) => this.peerDown(peer),
+      onBack: (peer) => this.replicas.peerUp(peer),
+    });
     this.leaders = new Leaders(env, {
       membersOf: (groupId) => this.members(groupId),
       ask: (nodeId, groupId, answer) => this.askLeader(nodeId, groupId, answer),
     });
-    const wish = (groupId: number): readonly MemberId[] | undefined => this.topologyView.wish(groupId);
-    const aliveMs = settings.slot.raft.electionTimeoutMs;
-    this.memberships = new Memberships({ env, replicas, wish, aliveMs, settled: () => this.reportSoon() });
-    const { leaders, forwarder } = this;
-    this.removals = new Removals({ env, node: this, replicas, wish, leaders, forwarder });
+    this.reporter = new Reporter(env, settings.reportIntervalMs, replicas, {
+      facts: () => ({ nodeId: this.nodeId, epoch: this.topologyView.epoch, pid }),
+      send: (report) => {
+        if (this.placementUp) this.placement?.report(report);
+      },
+    });
+    const { leaders, forwarder, reporter } = this;
+    this.memberWork = new MemberWork({ env, node: this, replicas, leaders, forwarder, reporter });
     this.router = new Router(env, () => this.nodeId, replicas, this.forwarder, this.leaders, settings.router);
   }
 
@@ -169,7 +174,8 @@ export class Node implements SessionHost {
         node.slotChanged(slot);
         observer.statusChanged?.(slot);
       },
-      entryApplied: (slot, entry) => observer.entryApplied?.(slot, entry),
+      entryApplied: (slot, index, term, data) => observer.entryApplied?.(slot, index, term, data),
+      isDown: (nodeId) => nodeId !== node.nodeId && !node.isReachable(nodeId),
     });
     const node: Node = new Node(
       world,
@@ -204,7 +210,7 @@ export class Node implements SessionHost {
   }
 
   isReachable(nodeId: number): boolean {
-    return this.reachable.has(nodeId);
+    return this.pulse.isReachable(nodeId);
   }
 
   wallMs(): number {
@@ -243,12 +249,13 @@ export class Node implements SessionHost {
     await this.placement?.close();
     const { env } = this.world;
     const deadlineMs = env.monotonicMs() + timeoutMs;
-    while (env.monotonicMs() < deadlineMs && this.reachable.size > 0) {
+    while (env.monotonicMs() < deadlineMs && this.pulse.reachableCount > 0) {
       const led = [...this.replicas.all].filter(
         (slot) => slot.isLeader && slot.status.configuration.voters.length > 1,
       );
       if (led.length === 0) return;
-      for (const slot of led) this.handOver(slot);
+      for (const slot of led)
+        handOver(slot, this.topologyView.wish(slot.birth.groupId), (peer) => this.isReachable(peer));
       await new Promise<void>((resolve) => env.after(50, resolve));
     }
   }
@@ -257,10 +264,10 @@ export class Node implements SessionHost {
   async close(): Promise<void> {
     this.stopping = true;
     this.closed = true;
-    this.reportTimer?.cancel();
+    this.reporter.close();
     this.diskTimer?.cancel();
-    this.memberships.close();
-    this.removals.close();
+    this.memberWork.close();
+    this.pulse.close();
     await this.placement?.close();
     await this.adopting;
     this.pump.close();
@@ -284,14 +291,14 @@ export class Node implements SessionHost {
     for (const replica of recovered.values())
       await this.replicas.reopen(replica, stored.get(replica.replicaId));
     this.pump.start();
+    this.pulse.start();
     this.checkpointer.start();
     if (this.identity !== undefined) await this.meetPeers(this.identity);
     if (topology !== undefined) await this.follow();
     this.startPlacement(await registrationKey(this.world.files, this.world.env.random));
-    this.reportLater();
+    this.reporter.start();
     this.watchDisk();
-    this.memberships.start();
-    this.removals.start();
+    this.memberWork.start();
   }
 
   private startPlacement(registrationKey: string): void {
@@ -302,7 +309,7 @@ export class Node implements SessionHost {
       onTransfers: (orders) => this.transfer(orders),
       onUp: () => {
         this.placementUp = true;
-        this.report();
+        this.reporter.report();
       },
       onDown: (why) => {
         if (this.placementUp) this.world.env.log.warn('placement manager lost; running on', { why });
@@ -326,8 +333,8 @@ export class Node implements SessionHost {
     const transport = await this.world.connectPeers(identity);
     transport.handlers = {
       onMessage: (from, lane, message) => this.received(from, lane, message),
-      onUp: (peer) => void this.reachable.add(peer),
-      onDown: (peer) => this.peerDown(peer),
+      onUp: (peer) => this.pulse.connected(peer),
+      onDown: (peer) => this.pulse.disconnected(peer),
     };
     this.transport = transport;
     this.outbox = new Outbox(transport, this.codec);
@@ -357,6 +364,7 @@ export class Node implements SessionHost {
 
   private received(from: NodeId, lane: Lane, message: Buffer): void {
     if (this.closed) return;
+    if (lane === 'control') this.pulse.heard(from);
     try {
       if (lane === 'request') this.forwarder.onRequest(from, message);
       else if (lane === 'reply') this.forwarder.onReply(message);
@@ -371,11 +379,17 @@ export class Node implements SessionHost {
   }
 
   private peerDown(peer: NodeId): void {
-    this.reachable.delete(peer);
     this.leaders.forgetNode(peer);
     this.forwarder.peerDown(peer);
     this.replicas.peerDown(peer);
     this.snapshots.peerDown(peer);
+  }
+
+  /** No group's message: the word itself is what counts. */
+  private beat(): void {
+    for (const { nodeId } of this.topologyView.topology.nodes) {
+      if (nodeId !== this.nodeId) this.transport?.send(nodeId, 'control', this.codec.encodeFrames([]));
+    }
   }
 
   private slotChanged(slot: NodeSlot): void {
@@ -383,7 +397,7 @@ export class Node implements SessionHost {
     this.leaders.learn(slot.birth.groupId, this.replicas.leadership(slot.birth.groupId));
     // Whether anybody asks /readyz or not: that it was ready once is remembered.
     if (!this.hasBeenReady) this.unreadiness();
-    this.reportSoon();
+    this.reporter.soon();
   }
 
   /** Nodes that hold the group, or are about to. */
@@ -401,43 +415,8 @@ export class Node implements SessionHost {
   private transfer(orders: readonly TransferOrder[]): void {
     for (const { groupId, toNodeId } of orders) {
       const slot = this.replicas.get(groupId);
-      if (slot?.isLeader && this.reachable.has(toNodeId)) slot.transferTo(toNodeId);
+      if (slot?.isLeader && this.isReachable(toNodeId)) slot.transferTo(toNodeId);
     }
-  }
-
-  private handOver(slot: NodeSlot): void {
-    if (slot.status.transferringTo !== 0) return;
-    const choice = successorOf(slot, this.topologyView.wish(slot.birth.groupId), this.reachable);
-    if (choice !== undefined) slot.transferTo(choice);
-  }
-
-  private reportLater(): void {
-    this.reportTimer = this.world.env.after(this.settings.reportIntervalMs, () => {
-      this.report();
-      this.reportLater();
-    });
-  }
-
-  /** Leadership moves in bursts: one report tells of all of them. */
-  private reportSoon(): void {
-    if (this.reportDue) return;
-    this.reportDue = true;
-    this.world.env.after(20, () => {
-      this.reportDue = false;
-      this.report();
-    });
-  }
-
-  private report(): void {
-    if (this.closed || !this.placementUp) return;
-    const replicas = [...this.replicas.all].map(reportOf);
-    const report: NodeReport = {
-      nodeId: this.nodeId,
-      epoch: this.topologyView.epoch,
-      pid: this.pid,
-      replicas,
-    };
-    this.placement?.report(report);
   }
 
   private watchDisk(): void {

@@ -21,8 +21,9 @@ import { Slot, type SlotSettings } from '../slot/slot.js';
 import type { SlotSnapshots } from '../slot/snapshot-install.js';
 import { SlotState } from '../slot/state.js';
 import type { StoredState } from '../slot/states.js';
-import type { Binlog, BinlogEntry, RecoveredReplica } from '../storage/binlog.js';
+import type { Binlog, RecoveredReplica } from '../storage/binlog.js';
 import type { Engine } from '../storage/engine.js';
+import { Arousal } from './arousal.js';
 import type { Leadership, Standing } from './forwarder.js';
 import { wishOf } from './members.js';
 import { PastMembers } from './past-members.js';
@@ -44,7 +45,8 @@ export interface ReplicasParts {
   /** A leader of the group spoke to a member of this node that isn't here (yet). */
   readonly leaderHeard: (groupId: number, leader: Leadership) => void;
   readonly statusChanged: (slot: NodeSlot) => void;
-  readonly entryApplied: (slot: NodeSlot, entry: BinlogEntry) => void;
+  readonly entryApplied: (slot: NodeSlot, index: number, term: number, data: Buffer) => void;
+  readonly isDown: (nodeId: number) => boolean;
   readonly fatal: (why: unknown) => void;
 }
 
@@ -52,18 +54,21 @@ export class Replicas {
   private readonly byGroup = new Map<number, NodeSlot>();
   private readonly byReplica = new Map<number, NodeSlot>();
   private readonly past = new PastMembers();
-  private readonly standings = new Standings();
+  private readonly standings: Standings;
   /** Called, and not born yet. */
   private readonly unborn = new Set<number>();
   private view = TopologyView.empty;
   private nodeId = 0;
   private lastReplicaId: number;
   private working: Promise<void> = Promise.resolve();
+  private readonly arousal: Arousal;
   /** Sampled by the node: new writes are refused while it is true. */
   diskLow = false;
 
   constructor(private readonly parts: ReplicasParts) {
     this.lastReplicaId = parts.binlog.lastReplicaId;
+    this.standings = new Standings(parts.env);
+    this.arousal = new Arousal(parts.env, (slot) => this.byReplica.get(slot.replicaId) === slot);
   }
 
   get all(): Iterable<NodeSlot> {
@@ -159,8 +164,13 @@ export class Replicas {
     return this.standings.of(slot, memberId, memberTerm);
   }
 
+  /** The node is gone, as far as can be seen from here. */
   peerDown(nodeId: number): void {
-    for (const slot of this.byGroup.values()) slot.peerDown(nodeId);
+    this.arousal.tell(this.byGroup.values(), nodeId, 'down');
+  }
+
+  peerUp(nodeId: number): void {
+    this.arousal.tell(this.byGroup.values(), nodeId, 'up');
   }
 
   /** Births and burials come one after the other. */
@@ -241,6 +251,7 @@ export class Replicas {
       applyHeld: checkpointer.held,
       sharers: () => this.byGroup.size,
       diskLow: () => this.diskLow,
+      isDown: this.parts.isDown,
       fatal,
     });
     this.byGroup.set(birth.groupId, slot);

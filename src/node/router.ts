@@ -5,6 +5,7 @@
  * it keeps their order; nothing goes to another while the fate of one is open. A definite "not the leader" is
  * tried again, in the order sent, until the deadline; an unknown outcome is told and never tried again, except that a
  * read, which changes nothing, may be. What a later command of the lane has passed is not tried again: it would run out of order.
+ * A read that asks for it is first offered to this node's own replica, whoever leads; refused there, it takes the common road.
  */
 import type { Env, Timer } from '../env.js';
 import type { Reply } from '../resp/reply.js';
@@ -21,6 +22,8 @@ export type RouteOutcome =
 
 export interface RouteRequest {
   readonly kind: 'read' | 'write';
+  /** A read for this node's own replica, if it has one. */
+  readonly here: boolean;
   readonly group: CommandGroup;
   done(outcome: RouteOutcome): void;
 }
@@ -32,7 +35,8 @@ export interface RouterSettings {
   readonly noLeaderTimeoutMs: number;
 }
 
-interface Routed extends RouteRequest {
+interface Routed extends Omit<RouteRequest, 'here'> {
+  here: boolean;
   readonly sequence: number;
   readonly deadlineMs: number;
   readonly noLeaderAtMs: number;
@@ -74,6 +78,7 @@ export class RouterSession {
     const { requestTimeoutMs, noLeaderTimeoutMs } = this.router.settings;
     lane.submit({
       kind: request.kind,
+      here: request.here,
       group: request.group,
       done: request.done,
       sequence: ++this.sequence,
@@ -120,7 +125,7 @@ class Lane {
     while (this.queue.length > 0) {
       // What was refused goes first, and only when the fate of all that was sent beside it is known.
       if (this.again.length > 0) return;
-      const leader = this.router.leaders.of(this.groupId);
+      const leader = this.targetOf(this.queue[0]!);
       if (leader === undefined) return this.wait();
       if (this.underWay > 0 && !same(leader, this.target)) return;
       this.target = leader;
@@ -128,28 +133,37 @@ class Lane {
     }
   }
 
+  /** Term 0 stands for "whoever leads". */
+  private targetOf(request: Routed): Leadership | undefined {
+    const { leaders, local, nodeId } = this.router;
+    const leader = leaders.of(this.groupId);
+    const elsewhere = request.here && leader?.nodeId !== nodeId();
+    return elsewhere && local.leadership(this.groupId).nodeId !== 0 ? { nodeId: nodeId(), term: 0 } : leader;
+  }
+
   private send(request: Routed, leader: Leadership): void {
     this.underWay++;
     const { session, groupId, router } = this;
-    const { kind, group, deadlineMs } = request;
+    const { kind, here, group, deadlineMs } = request;
     const done = (outcome: ForwardOutcome): void => this.ended(request, leader, outcome);
     if (leader.nodeId !== router.nodeId()) {
       return router.forwarder.send(
         leader.nodeId,
         groupId,
         leader.term,
-        { session, kind, group, deadlineMs },
+        { session, kind, here, group, deadlineMs },
         done,
       );
     }
     const local = (outcome: Parameters<Parameters<LocalSlots['execute']>[1]['done']>[0]): void =>
       done(outcome.kind === 'refused' ? { ...outcome, leader: router.local.leadership(groupId) } : outcome);
-    router.local.execute(groupId, { session, kind, group, deadlineMs, done: local }, leader.term);
+    router.local.execute(groupId, { session, kind, here, group, deadlineMs, done: local }, leader.term);
   }
 
   private ended(request: Routed, leader: Leadership, outcome: ForwardOutcome): void {
     this.underWay--;
     const retry = this.mayRetry(request, leader, outcome);
+    request.here = false;
     if (retry) this.again.push(request);
     else if (outcome.kind !== 'refused') this.ranUpTo = Math.max(this.ranUpTo, request.sequence);
     const passed = this.underWay === 0 ? this.takeAgain() : [];

@@ -10,6 +10,7 @@ import type { NodeView, Session, TableView } from '../commands/session.js';
 import { findRow, gate, isLocal, isWrite, keysOf, refusal } from '../commands/table.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import { array, bulk, EMPTY_ARRAY, error, OK, type Reply } from '../resp/reply.js';
+import { isLoopback } from '../rpc/credentials.js';
 import type { TableInfo } from '../rpc/topology.js';
 import type { CommandGroup } from '../slot/entry.js';
 import { hash14 } from '../slot/hash.js';
@@ -24,24 +25,18 @@ import {
   STARTING,
   WRONG_PASSWORD,
 } from './answers.js';
-import { clusterTableView } from './cluster-view.js';
-import type { Leaders } from './leaders.js';
+import { clientLine } from './client-line.js';
+import { clusterTableView, type ViewHost } from './cluster-view.js';
 import type { RouteOutcome, Router, RouterSession } from './router.js';
 import { merge, type Plan, planOf, scanReply } from './scatter.js';
-import type { TopologyView } from './topology.js';
 
 /** What a session needs of its node. */
-export interface SessionHost {
+export interface SessionHost extends ViewHost {
   readonly router: Router;
-  readonly leaders: Leaders;
   readonly access: Access;
   readonly view: NodeView;
-  readonly nodeId: number;
   /** Makes session names unique through restarts. */
   readonly incarnation: string;
-  topology(): TopologyView;
-  members(groupId: number): readonly number[];
-  isReachable(nodeId: number): boolean;
   wallMs(): number;
   monotonicMs(): number;
 }
@@ -60,6 +55,7 @@ export class ClientSession implements Session, RequestHandler {
   name = '';
   libName = '';
   libVersion = '';
+  readsHere = false;
   /** By id: a table made again under the name of a dropped one is another table. */
   private tableId = DEFAULT_TABLE_ID;
   /** Tables that a password opened for this connection. */
@@ -146,7 +142,9 @@ export class ClientSession implements Session, RequestHandler {
     done: (outcome: RouteOutcome) => void,
   ): void {
     const group: CommandGroup = { kind: 'lone', commands: [argv] };
-    this.routed.execute(table.groups[slot]!.groupId, { kind: isWrite(row) ? 'write' : 'read', group, done });
+    const kind = isWrite(row) ? 'write' : 'read';
+    const here = this.readsHere && kind === 'read';
+    this.routed.execute(table.groups[slot]!.groupId, { kind, here, group, done });
   }
 
   private runParts(table: TableInfo, row: CommandRow, plan: Plan & { kind: 'parts' }, answer: Answer): void {
@@ -202,6 +200,9 @@ export class ClientSession implements Session, RequestHandler {
     if (plan.kind !== 'one' || hash === undefined) return plan;
     const leader = this.host.leaders.of(table.groups[plan.slot]!.groupId);
     if (leader === undefined || leader.nodeId === this.host.nodeId) return plan;
+    const { groupId } = table.groups[plan.slot]!;
+    if (this.readsHere && !isWrite(row) && this.host.router.local.leadership(groupId).nodeId !== 0)
+      return plan;
     const node = this.host.topology().node(leader.nodeId);
     return node === undefined ? plan : { redirect: error(`MOVED ${hash} ${node.host}:${node.clusterPort}`) };
   }
@@ -214,6 +215,10 @@ export class ClientSession implements Session, RequestHandler {
 
   get id(): number {
     return this.connection.id;
+  }
+
+  get fromLoopback(): boolean {
+    return isLoopback(this.connection.remoteAddress.replace(/:\d+$/, ''));
   }
 
   get node(): NodeView {
@@ -244,6 +249,7 @@ export class ClientSession implements Session, RequestHandler {
 
   reset(): void {
     this.name = '';
+    this.readsHere = false;
     this.opened.clear();
     this.remembered = undefined;
     this.tableId = DEFAULT_TABLE_ID;
@@ -285,29 +291,18 @@ export class ClientSession implements Session, RequestHandler {
 
   describe(): string {
     const nowMs = this.host.monotonicMs();
-    const { connection } = this;
-    const fields: readonly (readonly [string, string | number])[] = [
-      ['id', this.id],
-      ['addr', connection.remoteAddress],
-      ['laddr', connection.localAddress],
-      ['fd', 0],
-      ['name', this.name],
-      ['age', Math.floor((nowMs - this.connectedAtMs) / 1000)],
-      ['idle', Math.floor((nowMs - this.lastRequestAtMs) / 1000)],
-      ['flags', 'N'],
-      ['db', this.currentTable()?.tableId ?? 0],
-      ['sub', 0],
-      ['psub', 0],
-      ['multi', -1],
-      ['qbuf', connection.bufferedBytes],
-      ['obl', connection.unsentBytes],
-      ['cmd', this.lastCommand],
-      ['user', this.currentTable()?.name ?? DEFAULT_TABLE],
-      ['lib-name', this.libName],
-      ['lib-ver', this.libVersion],
-      ['resp', connection.protocol],
-    ];
-    return fields.map(([field, value]) => `${field}=${value}`).join(' ');
+    const table = this.currentTable();
+    return clientLine({
+      connection: this.connection,
+      name: this.name,
+      ageSeconds: Math.floor((nowMs - this.connectedAtMs) / 1000),
+      idleSeconds: Math.floor((nowMs - this.lastRequestAtMs) / 1000),
+      tableId: table?.tableId ?? 0,
+      tableName: table?.name ?? DEFAULT_TABLE,
+      lastCommand: this.lastCommand,
+      libName: this.libName,
+      libVersion: this.libVersion,
+    });
   }
 
   private currentTable(): TableInfo | undefined {

@@ -6,9 +6,11 @@ import type { CheckpointSettings } from '../slot/checkpoint.js';
 import type { SlotSettings } from '../slot/slot.js';
 import type { SnapshotSettings } from '../slot/snapshot-sender.js';
 import type { BinlogOptions } from '../storage/binlog.js';
+import type { PulseSettings } from './pulse.js';
 import type { RouterSettings } from './router.js';
 
 export interface NodeSettings {
+  readonly pulse: PulseSettings;
   readonly router: RouterSettings;
   readonly slot: SlotSettings;
   readonly checkpoint: CheckpointSettings;

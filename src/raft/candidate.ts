@@ -13,6 +13,7 @@ import type { Departure, State } from './state.js';
 
 export class Candidate {
   readonly kind: 'preCandidate' | 'candidate';
+  readonly asleep = false;
   private readonly state: State;
   private readonly stage: 'preVote' | 'vote';
   private readonly transfer: boolean;
@@ -28,6 +29,8 @@ export class Candidate {
   get nextTickMs(): number {
     return this.state.electionDueMs;
   }
+
+  wake(): void {}
 
   /** Sends the requests. Departs at once when the own vote decides. */
   begin(): Departure | undefined {

@@ -3,7 +3,8 @@
  * nothing is heard for an election time-out.
  *
  * Invariants: commit follows only what the leader's message itself verified; an accepting reply leaves after the entries
- * that it speaks of are saved; at most one such reply a stretch of log is on its way to the disk.
+ * that it speaks of are saved; at most one such reply a stretch of log is on its way to the disk. It sleeps, waiting for no
+ * time-out, only when its leader said so and nothing is left to save, commit or apply; any other word wakes it.
  */
 import { type Index, type MemberId, type Message, NOBODY } from './message.js';
 import { ForwardedReads } from './read.js';
@@ -17,6 +18,7 @@ export class Follower {
   private readonly reads: ForwardedReads;
   /** The highest index that a reply of this term, sent or waiting for the disk, accepts. */
   private acceptedIndex: Index = 0;
+  private sleeps = false;
 
   constructor(state: State) {
     this.state = state;
@@ -24,13 +26,23 @@ export class Follower {
   }
 
   get nextTickMs(): number {
-    return Math.min(this.campaignDueMs(), this.reads.nextTickMs);
+    return this.sleeps ? this.reads.nextTickMs : Math.min(this.campaignDueMs(), this.reads.nextTickMs);
+  }
+
+  get asleep(): boolean {
+    return this.sleeps;
+  }
+
+  wake(): void {
+    if (!this.sleeps) return;
+    this.sleeps = false;
+    this.state.restartElectionTimer();
   }
 
   tick(): Departure | undefined {
     const { state } = this;
     this.reads.tick();
-    if (state.nowMs < state.electionDueMs || !this.mayCampaign()) return undefined;
+    if (this.sleeps || state.nowMs < state.electionDueMs || !this.mayCampaign()) return undefined;
     return { kind: 'campaign', stage: 'preVote', transfer: false };
   }
 
@@ -148,7 +160,7 @@ export class Follower {
 
   /**
    * Born empty, it lacks the configuration that the log's first entry stands on, so not even a whole log will do. Nobody
-   * else ever refuses what follows index 0, and the leader knows it by that.
+   * else ever refuses what follows index 0 with a hint of nothing, and the leader knows it by that.
    */
   private askForSnapshot(to: MemberId): void {
     this.state.sendAfterSave(to, {
@@ -181,8 +193,15 @@ export class Follower {
     const { state } = this;
     state.log.commitTo(Math.min(message.commit, state.log.lastIndex));
     state.pledge.give(message.from, state.nowMs);
+    this.sleeps = message.sleep && this.isIdleAt(message.commit);
     const { readRound, sentAtMs } = message;
-    state.send(message.from, { kind: 'heartbeatReply', readRound, sentAtMs });
+    state.send(message.from, { kind: 'heartbeatReply', readRound, sentAtMs, asleep: this.sleeps });
+  }
+
+  /** All that the leader has is here, durable and applied. */
+  private isIdleAt(index: Index): boolean {
+    const { lastIndex, savedIndex, appliedIndex } = this.state.log;
+    return lastIndex === index && savedIndex === index && appliedIndex === index;
   }
 
   /** The driver installs and calls restored(); here only what needs no install is answered. */

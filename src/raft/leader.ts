@@ -5,7 +5,9 @@
  * counts itself only for what its own disk holds, and only if it is a voter; one configuration change is unapplied at a
  * time, none before an entry of this term is committed; a leader that a quorum has not answered for an election time-out
  * steps down, by the clock and not by the number of ticks; one that is no voter only hands over.
- * Left out: what goes to whom (replication.ts), reads (read.ts), transfer's own life (transfer.ts).
+ * It sleeps only when a quorum sleeps with it and all that can be reached does; asleep it has no lease, asks nobody whether it
+ * still leads, and answers no read before it has asked.
+ * Left out: what goes to whom (replication.ts), reads (read.ts), transfer's own life (transfer.ts), sleep's (rest.ts).
  */
 import { encodeMembershipStep, isVoter, membersOf, planMembership } from './membership.js';
 import { type Entry, type Index, type MemberId, type Message, NOBODY } from './message.js';
@@ -13,6 +15,7 @@ import { quorumValue } from './quorum.js';
 import { ReadRounds } from './read.js';
 import type { ConfigurationChange, ProposeResult } from './ready.js';
 import { Replication } from './replication.js';
+import { Rest } from './rest.js';
 import type { Body, Departure, State } from './state.js';
 import { Transfer } from './transfer.js';
 
@@ -39,6 +42,7 @@ export class Leader {
    * term before the disk holds it, or after a crash it could lead the same term again with other entries.
    */
   private announced: boolean;
+  private readonly rest: Rest;
 
   constructor(state: State) {
     this.state = state;
@@ -46,6 +50,7 @@ export class Leader {
     this.replication = new Replication(state, (to, body) => this.say(to, body));
     this.replication.setMembers(membersOf(state.configuration));
     this.reads = new ReadRounds(state);
+    this.rest = new Rest(state, this.replication);
     this.configurationIndex = state.log.lastIndex;
     this.firstIndex = state.log.lastIndex + 1;
     this.heartbeatDueMs = state.nowMs;
@@ -53,11 +58,22 @@ export class Leader {
   }
 
   get nextTickMs(): number {
+    if (this.rest.asleep) return Number.POSITIVE_INFINITY;
     return Math.min(this.heartbeatDueMs, this.transfer.nextTickMs);
+  }
+
+  get asleep(): boolean {
+    return this.rest.asleep;
+  }
+
+  /** Something happened, or is asked for: the group is in use. */
+  wake(): void {
+    if (this.rest.use()) this.heartbeatWanted = true;
   }
 
   tick(): Departure | undefined {
     const { nowMs, settings } = this.state;
+    if (this.rest.asleep) return undefined;
     if (this.quorumActiveAtMs() + settings.electionTimeoutMs <= nowMs)
       return { kind: 'follow', leader: NOBODY };
     this.transfer.tick(nowMs);
@@ -66,7 +82,9 @@ export class Leader {
     if (nowMs >= this.heartbeatDueMs) {
       // A round whose heartbeats were lost must not hold up the reads behind it: this one's answers confirm both.
       if (this.reads.waiting && this.committedOwnTerm) this.reads.begin();
+      this.rest.beat(this.busy);
       this.broadcastHeartbeat();
+      this.rest.fallAsleepWhenAllDo(this.busy);
     }
     return undefined;
   }
@@ -80,6 +98,7 @@ export class Leader {
         this.heartbeatAnswered(message);
         return undefined;
       case 'readIndex':
+        this.wake();
         this.reads.add(message.context, message.from);
         return undefined;
       default:
@@ -89,6 +108,7 @@ export class Leader {
 
   propose(data: Buffer): ProposeResult {
     const { settings } = this.state;
+    this.wake();
     if (!this.state.isVoter) return { kind: 'refused', why: 'notLeader' };
     if (this.transfer.underWay) return { kind: 'refused', why: 'transferring' };
     if (data.length > settings.proposalBytesMax) return { kind: 'refused', why: 'tooLarge' };
@@ -98,6 +118,7 @@ export class Leader {
   }
 
   proposeConfiguration(change: ConfigurationChange): ConfigurationResult {
+    this.wake();
     if (this.transfer.underWay) return { kind: 'refused', why: 'transferring' };
     if (!this.committedOwnTerm) return { kind: 'refused', why: 'no entry of this term is committed yet' };
     if (this.configurationIndex > this.state.log.appliedIndex) {
@@ -109,11 +130,13 @@ export class Leader {
   }
 
   readIndex(context: number): void {
+    this.wake();
     this.reads.add(context, this.state.id);
   }
 
   /** Sends what gathered. The last thing before a Ready is made. */
   flush(): void {
+    if (this.rest.asleep) return;
     if (this.reads.waiting) this.serveReads();
     if (this.heartbeatWanted) this.broadcastHeartbeat();
     this.replication.flush();
@@ -141,23 +164,20 @@ export class Leader {
   }
 
   /**
-   * A leader that is no voter (any more) takes no proposals and leads only until one who knows of the configuration, and
-   * holds all of the log, can be told to. Were it to leave at once, its voters might wait for the votes of members that
-   * know better and may not campaign themselves. It stays until all of its log is committed: nobody would tell it afterwards
-   * what became of what it had taken.
+   * A leader that is no voter (any more) takes no proposals and leads only until all of its log is committed (nobody would tell
+   * it afterwards) and one who knows of the configuration, and holds all of the log, can be told to. Were it to leave at once,
+   * its voters might wait for the votes of members that know better and may not campaign themselves.
    */
   private handOverWhenRemoved(): void {
-    const { log } = this.state;
-    if (this.state.isVoter || this.transfer.underWay || !this.committedOwnTerm) return;
-    if (log.commitIndex < log.lastIndex) return;
+    const { isVoter, log } = this.state;
+    if (isVoter || this.transfer.underWay || log.commitIndex < log.lastIndex) return;
     let successor = NOBODY;
     let match = 0;
     for (const id of this.state.configuration.voters) {
-      const progress = this.replication.peers.get(id);
-      if (progress === undefined || progress.knownCommit < this.configurationIndex || progress.match <= match)
-        continue;
+      const { match: held = 0, knownCommit = 0 } = this.replication.peers.get(id) ?? {};
+      if (knownCommit < this.configurationIndex || held <= match) continue;
       successor = id;
-      match = progress.match;
+      match = held;
     }
     if (successor !== NOBODY) this.transferTo(successor);
   }
@@ -176,6 +196,7 @@ export class Leader {
     const progress = this.replication.peers.get(to);
     if (to === id || progress === undefined || this.transfer.underWay) return false;
     if (!configuration.voters.includes(to)) return false;
+    this.wake();
     if (progress.activeAtMs + settings.electionTimeoutMs <= nowMs) return false;
     this.transfer.begin(to, nowMs + settings.electionTimeoutMs);
     return true;
@@ -190,6 +211,10 @@ export class Leader {
   /** A quorum stands by this leader, which therefore answers no candidate: the promise it made to itself. */
   isFollowed(nowMs: number): boolean {
     return this.quorumAckedAtMs(nowMs) + this.state.settings.leaseMs > nowMs;
+  }
+
+  private get busy(): boolean {
+    return this.transfer.underWay || this.reads.busy;
   }
 
   private get committedOwnTerm(): boolean {
@@ -222,7 +247,7 @@ export class Leader {
   private heartbeatAnswered(message: Extract<Message, { kind: 'heartbeatReply' }>): void {
     const progress = this.replication.peers.get(message.from);
     if (progress === undefined || message.sentAtMs > this.state.nowMs) return;
-    progress.heartbeatAnswered(message.sentAtMs);
+    progress.heartbeatAnswered(message.sentAtMs, message.asleep);
     progress.ackedRound = Math.max(progress.ackedRound, message.readRound);
     this.replication.alive(progress);
     const confirmed = this.quorumOf(
@@ -231,6 +256,7 @@ export class Leader {
     );
     this.reads.confirm(confirmed);
     this.handOverWhenRemoved();
+    this.rest.fallAsleepWhenAllDo(this.busy);
   }
 
   private countAcknowledged(): void {
@@ -246,13 +272,14 @@ export class Leader {
 
   private serveReads(): void {
     if (!this.committedOwnTerm) return;
-    const leased = this.state.settings.reads === 'lease' && this.leaseHolds(this.state.nowMs);
-    if (leased || this.isQuorumOfOne()) {
+    if (this.isQuorumOfOne()) {
       this.reads.answerArrived();
-    } else if (this.reads.due) {
-      this.reads.begin();
-      this.broadcastHeartbeat();
+      return;
     }
+    if (this.state.settings.reads === 'lease' && this.leaseHolds(this.state.nowMs)) this.reads.answerLeased();
+    if (!this.reads.due) return;
+    this.reads.begin();
+    this.broadcastHeartbeat();
   }
 
   private broadcastHeartbeat(): void {
@@ -261,9 +288,11 @@ export class Leader {
     for (const [id, progress] of this.replication.peers) {
       const commit = Math.min(progress.match, log.commitIndex);
       progress.heartbeatSent(nowMs, commit);
-      this.say(id, { kind: 'heartbeat', commit, readRound: this.reads.newest, sentAtMs: nowMs });
+      const { newest: readRound } = this.reads;
+      this.say(id, { kind: 'heartbeat', commit, readRound, sentAtMs: nowMs, sleep: this.rest.drowsy });
     }
-    this.heartbeatDueMs = nowMs + settings.heartbeatMs;
+    // On a grid that all groups of a node share, so that their heartbeats leave together and wake nobody twice.
+    this.heartbeatDueMs = (Math.floor(nowMs / settings.heartbeatMs) + 1) * settings.heartbeatMs;
   }
 
   private tellSuccessor(): void {

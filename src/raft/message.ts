@@ -83,8 +83,18 @@ export type Message = Envelope &
         readonly readRound: number;
         /** The leader's monotonic clock at sending; echoed. Counts the lease. */
         readonly sentAtMs: number;
+        /** The last one for a while: nothing is going on, and the follower should sleep until it hears otherwise. */
+        readonly sleep: boolean;
       }
-    | { readonly kind: 'heartbeatReply'; readonly readRound: number; readonly sentAtMs: number }
+    | {
+        readonly kind: 'heartbeatReply';
+        readonly readRound: number;
+        readonly sentAtMs: number;
+        /** The follower sleeps now. */
+        readonly asleep: boolean;
+      }
+    /** A follower was woken by another who misses the leader: the leader should show itself. */
+    | { readonly kind: 'wake' }
     | { readonly kind: 'snapshot'; readonly mark: SnapshotMark }
     | { readonly kind: 'timeoutNow' }
     /** A follower asks the leader for a read index; `context` is unique per attempt. */

@@ -9,9 +9,18 @@
  * Left out: what to send; replication.ts does that.
  */
 import { invariant } from '../assert.js';
-import type { Index } from './message.js';
+import type { Index, MemberId } from './message.js';
 
 export type ProgressState = 'probe' | 'replicate' | 'snapshot';
+
+/** What a leader knows of one other member; for operators and for those who plan moves. */
+export interface PeerProgress {
+  readonly id: MemberId;
+  readonly state: ProgressState;
+  readonly match: Index;
+  /** Sending time of the newest heartbeat that it answered, on the leader's clock; -Infinity: none yet. */
+  readonly ackedSentAtMs: number;
+}
 
 interface Flight {
   readonly lastIndex: Index;
@@ -37,19 +46,39 @@ export class Progress {
   knownCommit: Index = 0;
   private heartbeatAtMs = Number.NEGATIVE_INFINITY;
   private heartbeatCommit: Index = 0;
-  /** Since when the follower is known to the leader; counts as contact for check-quorum, never for a lease. */
-  private readonly knownSinceMs: number;
+  /** Its node is taken for gone; the group may sleep without it. */
+  down = false;
+  /** Sending time of the newest heartbeat that put it to sleep; -Infinity: it is awake, as far as it said. */
+  private asleepAtMs = Number.NEGATIVE_INFINITY;
+  /** Since when answers are waited for; counts as contact for check-quorum, never for a lease. */
+  private waitedSinceMs: number;
   private flights: Flight[] = [];
   private flightsDone = 0;
   private inflightBytes = 0;
 
   constructor(next: Index, nowMs: number) {
     this.next = next;
-    this.knownSinceMs = nowMs;
+    this.waitedSinceMs = nowMs;
   }
 
   get activeAtMs(): number {
-    return Math.max(this.knownSinceMs, this.ackedSentAtMs);
+    return Math.max(this.waitedSinceMs, this.ackedSentAtMs);
+  }
+
+  /** It holds and knows committed all up to `lastIndex`. */
+  isIdleAt(lastIndex: Index): boolean {
+    return this.state === 'replicate' && this.match === lastIndex && this.knownCommit === lastIndex;
+  }
+
+  /** A heartbeat sent at `sinceMs` or later put it to sleep. */
+  sleepsSince(sinceMs: number): boolean {
+    return this.asleepAtMs >= sinceMs;
+  }
+
+  /** After a sleep the time in which nobody asked it anything doesn't count. */
+  waitFrom(nowMs: number): void {
+    this.waitedSinceMs = nowMs;
+    this.asleepAtMs = Number.NEGATIVE_INFINITY;
   }
 
   windowFull(bytesMax: number): boolean {
@@ -63,8 +92,9 @@ export class Progress {
     this.heartbeatCommit = commit;
   }
 
-  heartbeatAnswered(sentAtMs: number): void {
+  heartbeatAnswered(sentAtMs: number, asleep: boolean): void {
     this.ackedSentAtMs = Math.max(this.ackedSentAtMs, sentAtMs);
+    if (sentAtMs >= this.asleepAtMs) this.asleepAtMs = asleep ? sentAtMs : Number.NEGATIVE_INFINITY;
     if (sentAtMs === this.heartbeatAtMs) this.knownCommit = Math.max(this.knownCommit, this.heartbeatCommit);
   }
 

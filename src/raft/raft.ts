@@ -6,7 +6,7 @@
  *
  * Invariants: the term never falls; a role is left before the next is entered, and leaves no read unanswered; one leader a
  * term. Save, then say: see saves.ts.
- * Left out: quiescence, and the moving of snapshots' bytes.
+ * Left out: the moving of snapshots' bytes.
  */
 import { invariant } from '../assert.js';
 import { Candidate } from './candidate.js';
@@ -22,7 +22,7 @@ import {
   type SnapshotMark,
   type Term,
 } from './message.js';
-import type { ProgressState } from './progress.js';
+import type { PeerProgress } from './progress.js';
 import type {
   ConfigurationChange,
   ProposeResult,
@@ -31,18 +31,10 @@ import type {
   RaftStatus,
   Ready,
 } from './ready.js';
+import { speaksOfSleep } from './rest.js';
 import { Saves } from './saves.js';
 import { type Departure, State } from './state.js';
 import { answerVote, refuseVote } from './vote.js';
-
-/** What a leader knows of one other member; for operators and for those who plan moves. */
-export interface PeerProgress {
-  readonly id: MemberId;
-  readonly state: ProgressState;
-  readonly match: Index;
-  /** Sending time of the newest heartbeat that it answered, on the leader's clock; -Infinity: none yet. */
-  readonly ackedSentAtMs: number;
-}
 
 export class Raft implements RaftCore {
   private readonly state: State;
@@ -73,19 +65,15 @@ export class Raft implements RaftCore {
       transferringTo: this.role.kind === 'leader' ? this.role.transfer.to : NOBODY,
       configuration,
       configurationIndex,
+      asleep: this.role.asleep,
     };
   }
 
   /** Empty unless leader. */
-  get peers(): PeerProgress[] {
-    if (this.role.kind !== 'leader') return [];
-    const { peers } = this.role.replication;
-    return membersOf(this.state.configuration).flatMap((id) => {
-      const progress = peers.get(id);
-      if (progress === undefined) return [];
-      const { state, match, ackedSentAtMs } = progress;
-      return [{ id, state, match, ackedSentAtMs }];
-    });
+  get peers(): readonly PeerProgress[] {
+    return this.role.kind === 'leader'
+      ? this.role.replication.known(membersOf(this.state.configuration))
+      : [];
   }
 
   get nextTickMs(): number {
@@ -200,6 +188,27 @@ export class Raft implements RaftCore {
     if (this.role.kind === 'leader') this.role.replication.unreachable(peer);
   }
 
+  reachable(peer: MemberId, nowMs: number): void {
+    this.state.observe(nowMs);
+    if (this.role.kind !== 'leader') return;
+    this.role.replication.reachable(peer);
+    this.role.wake();
+  }
+
+  suspectLeader(leader: MemberId, delayMs: number, nowMs: number): void {
+    const { state } = this;
+    state.observe(nowMs);
+    if (this.role.kind !== 'follower' || state.leader !== leader) return;
+    this.role.wake();
+    const soonestMs = Math.max(nowMs, state.pledge.untilMs) + delayMs;
+    state.electionDueMs = Math.min(state.electionDueMs, soonestMs);
+  }
+
+  use(nowMs: number): void {
+    this.state.observe(nowMs);
+    if (this.role.kind === 'leader') this.role.wake();
+  }
+
   compact(index: Index): void {
     this.state.log.compact(index);
   }
@@ -226,6 +235,7 @@ export class Raft implements RaftCore {
   /** A promise to the leader comes before everything, the term included: else a restless member could depose it. */
   private stepVoteRequest(message: Extract<Message, { kind: 'vote' | 'preVote' }>): void {
     const { state } = this;
+    if (this.role.asleep && message.term >= state.term && this.wokenBy(message)) return;
     if (!message.transfer && this.hasPledged(message.from)) {
       if (message.kind === 'preVote' || message.term < state.term) refuseVote(state, message);
       return;
@@ -237,6 +247,19 @@ export class Raft implements RaftCore {
     if (message.kind === 'vote' && message.term > state.term) this.follow(message.term, NOBODY);
     if (answerVote(state, message)) state.restartElectionTimer();
     else if (this.knowsBetter(message)) this.depart({ kind: 'campaign', stage: 'preVote', transfer: false });
+  }
+
+  /**
+   * True when that was all. Who sleeps believes its leader alive, or its node would have woken it: it asks the leader to show
+   * itself, and lets whoever misses it ask once more.
+   */
+  private wokenBy(message: Extract<Message, { kind: 'vote' | 'preVote' }>): boolean {
+    const { role, state } = this;
+    role.wake();
+    if (message.kind === 'vote' || message.transfer || message.from === state.leader) return false;
+    if (role.kind === 'follower' && state.leader !== NOBODY) state.send(state.leader, { kind: 'wake' });
+    refuseVote(state, message);
+    return true;
   }
 
   /**
@@ -263,6 +286,7 @@ export class Raft implements RaftCore {
     const { state } = this;
     const fromLeader =
       message.kind === 'append' || message.kind === 'heartbeat' || message.kind === 'snapshot';
+    if (this.role.asleep && !speaksOfSleep(message)) this.role.wake();
     const aheadOfTerm = message.kind === 'preVoteReply' && message.granted;
     if (message.term > state.term && !aheadOfTerm)
       this.follow(message.term, fromLeader ? message.from : NOBODY);
@@ -276,7 +300,10 @@ export class Raft implements RaftCore {
     this.depart(this.role.step(message));
   }
 
-  /** So that a leader whose term is over learns it, whatever it lacks the right to ask. */
+  /**
+   * So that a leader whose term is over learns it, whatever it lacks the right to ask. It may lead again, in this very term, before
+   * this reaches it: the hint's term tells it from the wish of one who holds nothing (follower.ts, askForSnapshot).
+   */
   private answerStale(message: Message): void {
     const { state } = this;
     switch (message.kind) {
@@ -288,7 +315,7 @@ export class Raft implements RaftCore {
           index: 0,
           rejected: true,
           hintIndex: 0,
-          hintTerm: 0,
+          hintTerm: state.term,
         });
         return;
       case 'readIndex':

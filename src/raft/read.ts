@@ -43,6 +43,10 @@ export class ReadRounds {
     return this.arrived.length > 0;
   }
 
+  get busy(): boolean {
+    return this.arrived.length > 0 || this.rounds.length > 0;
+  }
+
   /** A round may begin as soon as none is under way: the reads that arrive meanwhile make up the next. */
   get due(): boolean {
     return this.arrived.length > 0 && this.rounds.length === 0;
@@ -59,14 +63,27 @@ export class ReadRounds {
   confirm(number: number): void {
     while (this.rounds.length > 0 && this.rounds[0]!.number <= number) {
       const { index, reads } = this.rounds.shift()!;
-      for (const read of reads) this.answer(read, index);
+      for (const read of reads) this.answer(read, index, false);
     }
   }
 
-  /** No one needs to be asked: a group of one, or a lease that holds. */
+  /** Nobody else has a say in a group of one. */
   answerArrived(): void {
-    for (const read of this.arrived) this.answer(read, this.state.log.commitIndex);
+    for (const read of this.arrived) this.answer(read, this.state.log.commitIndex, false);
     this.arrived = [];
+  }
+
+  /**
+   * The lease holds now. Only for the own driver, which asks again after the read has run: between this moment and the sending
+   * of an answer to a follower the process may be stopped for as long as it takes to elect another leader.
+   */
+  answerLeased(): void {
+    const { arrived } = this;
+    this.arrived = [];
+    for (const read of arrived) {
+      if (read.from === this.state.id) this.answer(read, this.state.log.commitIndex, true);
+      else this.arrived.push(read);
+    }
   }
 
   refuseAll(): void {
@@ -76,8 +93,8 @@ export class ReadRounds {
     this.arrived = [];
   }
 
-  private answer({ context, from }: LeaderRead, index: Index): void {
-    if (from === this.state.id) this.state.outbox.reads.push({ kind: 'ready', context, index });
+  private answer({ context, from }: LeaderRead, index: Index, leased: boolean): void {
+    if (from === this.state.id) this.state.outbox.reads.push({ kind: 'ready', context, index, leased });
     else this.state.send(from, { kind: 'readIndexReply', context, index, rejected: false });
   }
 
@@ -127,7 +144,7 @@ export class ForwardedReads {
       return;
     }
     for (const context of question.contexts) {
-      this.state.outbox.reads.push({ kind: 'ready', context, index: message.index });
+      this.state.outbox.reads.push({ kind: 'ready', context, index: message.index, leased: false });
     }
   }
 

@@ -44,6 +44,8 @@ export interface RaftSettings {
   readonly memoryBytesMax: number;
   /** `index`: every read confirms a quorum. `lease`: the leader answers alone while its lease holds. */
   readonly reads: 'index' | 'lease';
+  /** A group that nobody used for so long goes to sleep (docs/raft.md, "Sleep"); Infinity: never. */
+  readonly quiesceAfterMs: number;
 }
 
 /** The log as recovery found it. */
@@ -95,7 +97,8 @@ export interface Ready {
 }
 
 export type ReadState =
-  | { readonly kind: 'ready'; readonly context: number; readonly index: Index }
+  /** `leased`: no quorum was asked. The driver asks `leaseHolds` once more after the read has run, before it answers. */
+  | { readonly kind: 'ready'; readonly context: number; readonly index: Index; readonly leased: boolean }
   /** Not the leader, or no longer: definite, nothing was read. */
   | { readonly kind: 'refused'; readonly context: number };
 
@@ -117,6 +120,8 @@ export interface RaftStatus {
   readonly configuration: Configuration;
   /** The entry that brought it, if it was applied in this life; else 0. */
   readonly configurationIndex: Index;
+  /** No timer runs: the group is idle. See docs/raft.md, "Sleep". */
+  readonly asleep: boolean;
 }
 
 export type ProposeResult =
@@ -161,8 +166,20 @@ export interface RaftCore {
   applied(index: Index): void;
   /** Answers an EntryLoad; ignored when no longer wanted. An empty array: could not be read, ask again later. */
   loaded(to: MemberId, entries: readonly Entry[], nowMs: number): void;
-  /** The peer's stream broke: what was in flight may be lost, so probe. */
+  /**
+   * The peer's stream broke, or nothing is heard of its node: what was in flight may be lost, so probe. Until `reachable`
+   * it is taken for down: a group may fall asleep without it.
+   */
   unreachable(peer: MemberId): void;
+  /** The peer can be reached again: a sleeping leader wakes, so that the peer catches up. */
+  reachable(peer: MemberId, nowMs: number): void;
+  /**
+   * The leader's node seems to be gone, which is no proof of its death: campaigns when the own promise to it has run out, and
+   * `delayMs` have passed. Wakes a sleeper. Ignored by whoever has another leader.
+   */
+  suspectLeader(leader: MemberId, delayMs: number, nowMs: number): void;
+  /** Somebody has work for this leader's group: it is awake, and stays so for a while. */
+  use(nowMs: number): void;
   /** The log before and including `index` may go; index <= applied. */
   compact(index: Index): void;
   /** A snapshot was put in place at `mark` (its synced binlog mark written): log and configuration start there. */

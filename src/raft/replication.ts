@@ -10,7 +10,7 @@
  */
 import { invariant } from '../assert.js';
 import type { Entry, MemberId, Message } from './message.js';
-import { Progress } from './progress.js';
+import { type PeerProgress, Progress } from './progress.js';
 import type { Body, State } from './state.js';
 import { entryBytes } from './tail.js';
 
@@ -33,6 +33,16 @@ export class Replication {
     }
   }
 
+  /** What is known of these members, the leader itself left out. */
+  known(members: readonly MemberId[]): readonly PeerProgress[] {
+    return members.flatMap((id) => {
+      const progress = this.peers.get(id);
+      if (progress === undefined) return [];
+      const { state, match, ackedSentAtMs } = progress;
+      return [{ id, state, match, ackedSentAtMs }];
+    });
+  }
+
   flush(): void {
     for (const [id, progress] of this.peers) this.feed(id, progress);
   }
@@ -41,7 +51,7 @@ export class Replication {
   answered(message: Extract<Message, { kind: 'appendReply' }>): boolean {
     const progress = this.peers.get(message.from);
     if (progress === undefined) return false;
-    if (message.rejected && message.index === 0) {
+    if (message.rejected && message.index === 0 && message.hintTerm === 0) {
       this.askForSnapshot(message.from, progress);
       return false;
     }
@@ -82,7 +92,13 @@ export class Replication {
 
   unreachable(peer: MemberId): void {
     const progress = this.peers.get(peer);
+    if (progress !== undefined) progress.down = true;
     if (progress?.state === 'replicate') progress.probe();
+  }
+
+  reachable(peer: MemberId): void {
+    const progress = this.peers.get(peer);
+    if (progress !== undefined) progress.down = false;
   }
 
   snapshotReported(peer: MemberId, ok: boolean): void {

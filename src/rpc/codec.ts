@@ -3,7 +3,7 @@
  *
  *   frame    = version u8, then messages until the end
  *   message  = varint groupId, u8 head, varint from, varint to, varint term, then the fields of its kind
- *   head     = kind code * 2 + flag (granted, rejected or transfer, where the kind has one)
+ *   head     = kind code * 2 + flag (granted, rejected, transfer, sleep or asleep, where the kind has one)
  *   append   = varint previousIndex, previousTerm, commit, then the run: varint length, bytes
  *   run      = the binlog's own encoding of entries, empty for none
  *   mark     = varint index, varint term, u8 autoLeave, then four member lists: varint count, varint each
@@ -52,6 +52,7 @@ const KINDS = [
   'timeoutNow',
   'readIndex',
   'readIndexReply',
+  'wake',
 ] as const satisfies readonly Message['kind'][];
 
 const CODE_OF: ReadonlyMap<Message['kind'], number> = new Map(KINDS.map((kind, code) => [kind, code]));
@@ -124,6 +125,10 @@ function flagOf(message: Message): boolean {
     case 'appendReply':
     case 'readIndexReply':
       return message.rejected;
+    case 'heartbeat':
+      return message.sleep;
+    case 'heartbeatReply':
+      return message.asleep;
     default:
       return false;
   }
@@ -161,13 +166,20 @@ function readBody(
     }
     case 'heartbeat': {
       const [commit, readRound] = [reader.varint(), reader.varint()];
-      return { kind, ...envelope, commit, readRound, sentAtMs: readFloat(reader) };
+      return { kind, ...envelope, commit, readRound, sentAtMs: readFloat(reader), sleep: flag };
     }
     case 'heartbeatReply':
-      return { kind, ...envelope, readRound: reader.varint(), sentAtMs: readFloat(reader) };
+      return {
+        kind,
+        ...envelope,
+        readRound: reader.varint(),
+        sentAtMs: readFloat(reader),
+        asleep: flag,
+      };
     case 'snapshot':
       return { kind, ...envelope, mark: readMark(reader) };
     case 'timeoutNow':
+    case 'wake':
       return { kind, ...envelope };
     case 'readIndex':
       return { kind, ...envelope, context: reader.varint() };

@@ -4,6 +4,9 @@
  * Entries are formed only when no batch is in flight or one just ended, so that what arrives while the disk works goes as
  * one entry a slot; everything else (votes, acks, followers' entries) goes to the binlog within a millisecond and shares its
  * next batch. Save, then send: what depends on a record leaves when its batch is durable.
+ *
+ * Only slots that wait for the clock are looked at every tick; a thousand that rest cost a glance now and then, for keys that
+ * have come of age.
  */
 import type { Env, Timer } from '../env.js';
 import type { Binlog, BinlogRecord } from '../storage/binlog.js';
@@ -15,12 +18,18 @@ import type { Slot } from './slot.js';
  */
 const PATIENCE_MS = 1;
 
+/** Between two looks at slots that rest. */
+const RESTING_LOOK_MS = 250;
+
 /** A batch of so many records is a busy one. */
 const BUSY_RECORDS = 4;
 
 export class Pump<R> {
   private readonly slots = new Set<Slot<R>>();
   private woken = new Set<Slot<R>>();
+  /** Wait for the clock, or may: looked at every tick. */
+  private readonly awake = new Set<Slot<R>>();
+  private restingLookMs = 0;
   /** Have something to propose and wait for the batch in flight. */
   private readonly holding = new Set<Slot<R>>();
   private scheduled = false;
@@ -43,10 +52,11 @@ export class Pump<R> {
   ) {}
 
   start(): void {
-    this.timer = this.env.after(this.tickMs, () => {
-      const nowMs = this.env.monotonicMs();
-      for (const slot of this.slots) slot.tick(nowMs);
-      this.start();
+    const delayMs = this.awake.size > 0 ? this.tickMs : RESTING_LOOK_MS;
+    this.timer = this.env.after(delayMs, () => {
+      this.timer = undefined;
+      this.tick(this.env.monotonicMs());
+      if (!this.closed) this.start();
     });
   }
 
@@ -58,12 +68,14 @@ export class Pump<R> {
   remove(slot: Slot<R>): void {
     this.slots.delete(slot);
     this.woken.delete(slot);
+    this.awake.delete(slot);
     this.holding.delete(slot);
   }
 
   wake(slot: Slot<R>): void {
     if (this.closed || !this.slots.has(slot)) return;
     this.woken.add(slot);
+    this.stayAwake(slot);
     if (this.scheduled) return;
     if (this.batchesInFlight === 0 && this.patience === undefined) {
       this.turnSoon();
@@ -77,6 +89,27 @@ export class Pump<R> {
     this.timer?.cancel();
     this.patience?.cancel();
     this.woken.clear();
+  }
+
+  private tick(nowMs: number): void {
+    for (const slot of this.awake) {
+      slot.tick(nowMs);
+      if (slot.isResting && !this.woken.has(slot)) this.awake.delete(slot);
+    }
+    if (nowMs < this.restingLookMs) return;
+    this.restingLookMs = nowMs + RESTING_LOOK_MS;
+    for (const slot of this.slots) if (!this.awake.has(slot)) slot.tick(nowMs);
+  }
+
+  private stayAwake(slot: Slot<R>): void {
+    if (this.awake.size === 0 && this.timer !== undefined) {
+      // The clock was set for a rest.
+      this.timer.cancel();
+      this.awake.add(slot);
+      this.start();
+    } else {
+      this.awake.add(slot);
+    }
   }
 
   /** Not at once: what waited behind the batch that just ended leaves first. */

@@ -2,6 +2,8 @@
  * Runs the reads whose index is known, on a state that has got that far.
  *
  * A read sees one time and one state: its time is fixed at its first run, and it runs whole or, after a page fault, again.
+ * One that leans on the lease is answered only if the lease still holds after it has run: then nobody else can have written
+ * by the time that the state was read, however long the process was stopped before.
  */
 import type { Loader } from './loader.js';
 import type { StateMachine } from './machine.js';
@@ -14,8 +16,10 @@ import { type RangeCache, ReadView } from './view.js';
 export interface ReadsHost {
   /** A read may run now that could not before. */
   wake(): void;
-  /** A read met a key that is dead but not removed. */
-  wantClock(): void;
+  /** A read met a key that is dead but not removed. False: only the leader can log a clock entry. */
+  wantClock(): boolean;
+  /** By the clock as it is now. */
+  leaseHolds(): boolean;
 }
 
 export class Reads<R> {
@@ -43,11 +47,17 @@ export class Reads<R> {
     const view = new ReadView(this.state, nowMs, ranges);
     try {
       const replies = read.request.group.commands.map((argv) => this.machine.read(view, argv, { nowMs }));
-      this.requests.settleRead(read, { kind: 'done', replies });
+      if (read.leased && !this.host.leaseHolds()) this.confirm(read);
+      else this.requests.settleRead(read, { kind: 'done', replies });
     } catch (thrown) {
       if (!(thrown instanceof PageFault)) throw thrown;
       this.faulted(read, thrown.needs, ranges);
     }
+  }
+
+  private confirm(read: TakenRead<R>): void {
+    this.requests.askAgain(read);
+    this.host.wake();
   }
 
   private rangesOf(read: TakenRead<R>): RangeCache {
@@ -62,9 +72,11 @@ export class Reads<R> {
   private faulted(read: TakenRead<R>, needs: readonly PageNeed[], ranges: RangeCache): void {
     for (const need of needs) {
       if (need.kind !== 'clock') continue;
+      if (!this.host.wantClock())
+        return this.requests.settleRead(read, { kind: 'refused', why: 'notLeader' });
       read.untilStampMs = need.untilMs;
       this.requests.again(read);
-      return this.host.wantClock();
+      return;
     }
     read.release = () => this.loader.ended(read);
     void this.loader.load(needs, ranges, read).then(() => {

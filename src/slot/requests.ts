@@ -22,6 +22,8 @@ export interface SlotRequest<R> {
   /** The client connection that it came from; names one session anywhere in the cluster. */
   readonly session: string;
   readonly kind: 'read' | 'write';
+  /** A read that this replica may serve as a follower. */
+  readonly here: boolean;
   readonly group: CommandGroup;
   /** Monotonic; after it the client is told that the outcome is unknown, or refused if nothing was appended. */
   readonly deadlineMs: number;
@@ -48,6 +50,8 @@ export interface TakenRead<R> {
   readonly afterWrites: number;
   /** Known once Raft answered. */
   index: number;
+  /** By the leader's lease, which must still hold when the read has run. */
+  leased: boolean;
   /** Fixed at the first run, so that reruns see the same time. */
   nowMs: number | undefined;
   /** Called when it is answered: lets go of what was kept in memory for its next run. */
@@ -177,11 +181,12 @@ export class Requests<R> {
     this.asking = [];
   }
 
-  readIndexKnown(context: number, index: number): void {
+  readIndexKnown(context: number, index: number, leased: boolean): void {
     const reads = this.asked.get(context) ?? [];
     this.asked.delete(context);
     for (const read of reads) {
       read.index = index;
+      read.leased = leased;
       this.ready.push(read);
     }
   }
@@ -209,6 +214,12 @@ export class Requests<R> {
   again(read: TakenRead<R>): void {
     if (this.closed) this.settleRead(read, { kind: 'refused', why: 'notLeader' });
     else this.ready.push(read);
+  }
+
+  /** The lease by which it got its index is over: it must ask again, like one that has just come. */
+  askAgain(read: TakenRead<R>): void {
+    if (this.closed) this.settleRead(read, { kind: 'refused', why: 'notLeader' });
+    else this.asking.push(read);
   }
 
   settleRead(read: TakenRead<R>, outcome: Outcome<R>): void {
@@ -253,6 +264,7 @@ export class Requests<R> {
       lane,
       afterWrites,
       index: 0,
+      leased: false,
       nowMs: undefined,
       release: undefined,
       untilStampMs: 0,

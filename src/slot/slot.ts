@@ -11,20 +11,21 @@ import { invariant } from '../assert.js';
 import type { Env } from '../env.js';
 import type { ConfigurationResult } from '../raft/leader.js';
 import { membersOf } from '../raft/membership.js';
-import type { MemberId, Message } from '../raft/message.js';
+import { type Configuration, type MemberId, type Message, NOBODY } from '../raft/message.js';
 import { Raft } from '../raft/raft.js';
 import type { ConfigurationChange, RaftSettings, RaftStatus, Ready } from '../raft/ready.js';
 import type { Binlog, BinlogEntry, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
 import type { Engine } from '../storage/engine.js';
 import { EntryRun } from './apply.js';
 import { type Birth, birthConfiguration, nodeOf } from './birth.js';
-import { bytesOfGroup, ENTRY_HEAD_BYTES_MAX, encodeEntry, RULES } from './entry.js';
+import { campaignDelayMs } from './campaign.js';
 import { Loader } from './loader.js';
 import { LogTail } from './log-tail.js';
 import type { StateMachine } from './machine.js';
+import { Proposals } from './proposals.js';
 import { Reads } from './reads.js';
 import type { StateMeta } from './record.js';
-import { Requests, type SlotRequest, type TakenWrite } from './requests.js';
+import { Requests, type SlotRequest } from './requests.js';
 import { Installs, type ReceivedSnapshot, type SlotSnapshots } from './snapshot-install.js';
 import { SlotClock } from './stamp.js';
 import type { FrozenState, SlotState } from './state.js';
@@ -42,6 +43,8 @@ export interface SlotSettings {
   readonly logTailBytes: number;
   /** Clean cells in memory, of all the node's slots; beyond its share a slot evicts, after checkpoints and before loads. */
   readonly poolBytes: number;
+  /** When a leader's node is gone, each voter campaigns so much later than the one before it, so that they don't collide. */
+  readonly campaignStaggerMs: number;
 }
 
 export interface SlotParts<R> {
@@ -56,13 +59,15 @@ export interface SlotParts<R> {
   readonly statusChanged: (slot: Slot<R>) => void;
   readonly snapshots: SlotSnapshots<R>;
   /** An entry was applied; for oracles and metrics. */
-  readonly entryApplied: (slot: Slot<R>, entry: BinlogEntry) => void;
+  readonly entryApplied: (slot: Slot<R>, index: number, term: number, data: Buffer) => void;
   /** Applying must wait: too much is dirty. Asked between entries. */
   readonly applyHeld: () => boolean;
   /** Slots that share what is bounded for the node, this one included. */
   readonly sharers: () => number;
   /** The disk is nearly full: new entries are refused, the rest goes on. */
   readonly diskLow: () => boolean;
+  /** The node can't be reached: its members are not waited for before sleep. */
+  readonly isDown: (nodeId: number) => boolean;
   readonly fatal: (why: unknown) => void;
 }
 
@@ -86,9 +91,7 @@ export class Slot<R> {
   private readContext = 0;
   private readonly loader: Loader;
   private readonly reads: Reads<R>;
-  private clockWanted = false;
-  /** The newest entry that this leader knows to be on its way: it moves slot time when it comes. */
-  private clockEntryIndex = 0;
+  private readonly proposals: Proposals<R>;
   private closed = false;
 
   constructor(
@@ -113,6 +116,7 @@ export class Slot<R> {
     this.reads = new Reads(this.requests, state, this.clock, parts.machine, this.loader, {
       wake: () => this.wake(),
       wantClock: () => this.wantClock(),
+      leaseHolds: () => this.raft.leaseHolds(this.now()),
     });
     this.installs = new Installs(parts.engine, {
       replicaId,
@@ -134,6 +138,10 @@ export class Slot<R> {
       random: env.random,
       settings: settings.raft,
     });
+    this.proposals = new Proposals(env, this.raft, this.requests, this.clock, {
+      entryBytesTarget: settings.entryBytesTarget,
+      proposalBytesMax: settings.raft.proposalBytesMax,
+    });
   }
 
   get status(): RaftStatus {
@@ -152,10 +160,12 @@ export class Slot<R> {
     return { index: this.appliedIndex, term: this.appliedTerm };
   }
 
-  /** Takes a client's request; `expectedTerm` 0 accepts any term of this leader. */
+  /** Takes a client's request; `expectedTerm` 0 accepts any term. A follower takes reads that are meant for it. */
   execute(request: SlotRequest<R>, expectedTerm: number): void {
-    const { role, term } = this.raft.status;
-    if (this.closed || role !== 'leader' || (expectedTerm !== 0 && expectedTerm !== term)) {
+    const { role, term, leader } = this.raft.status;
+    const mayRead = request.here && request.kind === 'read' && role === 'follower' && leader !== NOBODY;
+    const serves = role === 'leader' || mayRead;
+    if (this.closed || !serves || (expectedTerm !== 0 && expectedTerm !== term)) {
       return request.done({ kind: 'refused', why: 'notLeader' });
     }
     if (this.requests.outstanding >= this.parts.settings.outstandingRequestsMax) {
@@ -184,9 +194,29 @@ export class Slot<R> {
     if (this.isLeader && this.state.expiry.nextMs < Infinity) this.lookForDue();
   }
 
+  /** Neither the clock nor anybody waits for anything here: the pump need not look until something happens. */
+  get isResting(): boolean {
+    return this.raft.nextTickMs === Number.POSITIVE_INFINITY && this.requests.outstanding === 0;
+  }
+
+  /** The node is gone, or the way to it: whom it led may elect another; what was under way to it may be lost. */
   peerDown(nodeId: number): void {
-    for (const member of membersOf(this.raft.status.configuration))
-      if (nodeOf(member) === nodeId) this.raft.unreachable(member);
+    const { configuration } = this.raft.status;
+    const { campaignStaggerMs } = this.parts.settings;
+    for (const member of this.membersOn(nodeId)) {
+      this.raft.unreachable(member);
+      const delayMs = campaignDelayMs(this.birth, configuration, member, campaignStaggerMs);
+      this.raft.suspectLeader(member, delayMs, this.now());
+      this.wake();
+    }
+  }
+
+  /** The node can be reached again. */
+  peerUp(nodeId: number): void {
+    for (const member of this.membersOn(nodeId)) {
+      this.raft.reachable(member, this.now());
+      this.wake();
+    }
   }
 
   transferTo(nodeId: number): boolean {
@@ -197,6 +227,12 @@ export class Slot<R> {
     return started;
   }
 
+  /** There is work for this leader's group, though nobody asks it for anything yet. */
+  keepAwake(): void {
+    this.raft.use(this.now());
+    this.wake();
+  }
+
   /** Refused for now when an earlier change is under way, or leadership is being handed over. */
   proposeConfiguration(change: ConfigurationChange): ConfigurationResult {
     const result = this.raft.proposeConfiguration(change, this.now());
@@ -204,14 +240,8 @@ export class Slot<R> {
     return result;
   }
 
-  /** Somebody who is no member any more is in a later term: this leader's is over, and it asks to lead again. */
-  heardOfTerm(from: MemberId, term: number): void {
-    this.receive({ kind: 'voteReply', granted: false, from, to: this.birth.memberId, term });
-    this.raft.campaign(this.now());
-  }
-
   get wantsToPropose(): boolean {
-    return this.requests.waitingCount > 0 || this.clockWanted;
+    return this.proposals.wanted;
   }
 
   /**
@@ -220,11 +250,7 @@ export class Slot<R> {
    */
   proposeWaiting(): void {
     if (!this.isLeader || this.appliedTerm !== this.raft.status.term) return;
-    while (this.wantsToPropose) {
-      const writes = this.takeBatch();
-      if (writes.length === 0 && !this.clockWanted) return;
-      if (!this.proposeBatch(writes)) return;
-    }
+    this.proposals.proposeAll();
   }
 
   /** Takes what the core has ready; records to save go to `records`, what waits for them to `afterSave`. */
@@ -296,43 +322,8 @@ export class Slot<R> {
     this.parts.wake(this);
   }
 
-  private takeBatch(): TakenWrite<R>[] {
-    const { entryBytesTarget, raft } = this.parts.settings;
-    let bytes = ENTRY_HEAD_BYTES_MAX;
-    let count = 0;
-    return this.requests.takeWaiting((request) => {
-      const more = bytesOfGroup(request.group);
-      // Never past what the core takes: a large command must not have its neighbours refused.
-      if (count > 0 && (bytes >= entryBytesTarget || bytes + more > raft.proposalBytesMax)) return false;
-      bytes += more;
-      count++;
-      return true;
-    });
-  }
-
-  /** False when the core takes no more for now. */
-  private proposeBatch(writes: TakenWrite<R>[]): boolean {
-    const { random } = this.parts.env;
-    const data = encodeEntry({
-      rules: RULES,
-      timeMs: this.clock.stamp(),
-      seedHigh: random.u32(),
-      seedLow: random.u32(),
-      groups: writes.map((write) => write.request.group),
-    });
-    const result = this.raft.propose(data, this.now());
-    if (result.kind === 'accepted') {
-      this.clockWanted = false;
-      this.clockEntryIndex = result.index;
-      if (writes.length > 0) this.requests.appended(result.index, result.term, writes);
-      return true;
-    }
-    if (result.why === 'tooLarge') {
-      this.requests.refuseWrites(writes, 'tooLarge');
-      return true;
-    }
-    this.requests.putBack(writes);
-    return false;
+  private membersOn(nodeId: number): MemberId[] {
+    return membersOf(this.raft.status.configuration).filter((member) => nodeOf(member) === nodeId);
   }
 
   private askReadIndex(): void {
@@ -358,7 +349,7 @@ export class Slot<R> {
     if (last !== undefined || ready.messagesAfterSave.length > 0) afterSave.push(() => this.afterSave(ready));
     this.queue.push(...ready.committed);
     for (const read of ready.reads) {
-      if (read.kind === 'ready') this.requests.readIndexKnown(read.context, read.index);
+      if (read.kind === 'ready') this.requests.readIndexKnown(read.context, read.index, read.leased);
       else this.requests.readIndexRefused(read.context);
     }
     for (const load of ready.loads) void this.loadEntries(load);
@@ -375,13 +366,19 @@ export class Slot<R> {
   }
 
   private roleChanged(status: RaftStatus): void {
-    if (status.role !== 'leader') {
+    if (status.role === 'leader') {
+      this.proposals.lead(status.lastIndex);
+      this.noteWhoIsDown(status.configuration);
+    } else {
+      this.proposals.follow();
       this.requests.lostLeadership();
-      this.clockWanted = false;
     }
-    // What an earlier term of ours proposed beyond this was cut off and will never come.
-    else this.clockEntryIndex = status.lastIndex;
     this.parts.statusChanged(this);
+  }
+
+  private noteWhoIsDown(configuration: Configuration): void {
+    for (const member of membersOf(configuration))
+      if (this.parts.isDown(nodeOf(member))) this.raft.unreachable(member);
   }
 
   private async loadEntries(load: {
@@ -436,7 +433,7 @@ export class Slot<R> {
     this.run = undefined;
     this.raft.applied(entry.index);
     this.requests.applied(entry.index, entry.term, replies);
-    this.parts.entryApplied(this, entry);
+    this.parts.entryApplied(this, entry.index, entry.term, entry.data);
   }
 
   private wants(term: number, index: number): boolean {
@@ -464,16 +461,18 @@ export class Slot<R> {
   }
 
   /** A read met a key that is dead but not removed: an entry stamped later will. */
-  private wantClock(): void {
-    this.clockWanted = true;
+  private wantClock(): boolean {
+    if (!this.isLeader) return false;
+    this.proposals.wantClock();
     this.wake();
+    return true;
   }
 
   /** Keys are due and nothing else moves slot time: a clock entry will. */
   private lookForDue(): void {
     const { expiry } = this.state;
     expiry.tidy(this.state.judgeDue);
-    const idle = this.appliedIndex >= this.clockEntryIndex;
+    const idle = this.proposals.isIdleAt(this.appliedIndex);
     if (idle && expiry.nextMs <= this.clock.nowMs()) this.wantClock();
   }
 }

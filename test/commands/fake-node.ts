@@ -11,6 +11,8 @@ export const fakeNode: NodeView = {
   nodeId: 1,
   clusterNodeName: NAMES[0]!,
   wallMs: () => 1_700_000_000_123.456,
+  debugCommand: 'local',
+  block: () => {},
   config: () => [
     ['port', '9221'],
     ['data-dir', './data'],
@@ -56,7 +58,9 @@ export class FakeSession implements Session {
   name = '';
   libName = '';
   libVersion = '';
+  readsHere = false;
   authenticated = true;
+  fromLoopback = true;
   readonly node = fakeNode;
   readonly table = fakeTable;
   /** What the session was asked to do, in order. */

@@ -78,10 +78,15 @@ export class Fleet {
     this.leaders.learn(groupId, { nodeId, term });
   }
 
-  ask(kind: 'read' | 'write', words: string, groupId = GROUP, session = this.session): void {
+  /** A read for the own replica. */
+  askHere(words: string): void {
+    this.ask('read', words, GROUP, this.session, true);
+  }
+
+  ask(kind: 'read' | 'write', words: string, groupId = GROUP, session = this.session, here = false): void {
     const commands = [words.split(' ').map((word) => Buffer.from(word))];
     const done = (outcome: RouteOutcome): void => void this.answers.push(`${words} -> ${described(outcome)}`);
-    session.execute(groupId, { kind, group: { kind: 'lone', commands }, done });
+    session.execute(groupId, { kind, here, group: { kind: 'lone', commands }, done });
   }
 
   get sentWords(): string[] {

@@ -17,18 +17,30 @@ class FakeSlot {
   isLeader = true;
   configuration: Configuration = plain([1, 2, 3]);
   term = 4;
+  asleep = false;
   readonly asked: string[] = [];
 
   constructor(private readonly clock: { monotonicMs(): number }) {}
 
   get status() {
-    return { configuration: this.configuration, term: this.term, lastIndex: 10, transferringTo: 0 };
+    return {
+      configuration: this.configuration,
+      term: this.term,
+      lastIndex: 10,
+      transferringTo: 0,
+      asleep: this.asleep,
+    };
   }
 
   get raft() {
     const others = [...this.configuration.voters, ...this.configuration.learners].filter((id) => id !== 1);
     const ackedSentAtMs = this.clock.monotonicMs();
     return { peers: others.map((id) => ({ id, state: 'replicate' as const, match: 10, ackedSentAtMs })) };
+  }
+
+  keepAwake(): void {
+    this.asked.push('wake');
+    this.asleep = false;
   }
 
   transferTo(nodeId: number): boolean {
@@ -70,6 +82,17 @@ test('what is not led, never wished otherwise, or as wished, is left alone', asy
   slot.isLeader = false;
   await clock.pass(2000);
   assert.deepEqual([slot.asked, said, settled], [[], [], []]);
+});
+
+test('a group that sleeps is woken where there is work, and nowhere else', async () => {
+  let wish: readonly MemberId[] = [1, 2, 3];
+  const { clock, slot } = ground(() => wish);
+  slot.asleep = true;
+  await clock.pass(1000);
+  assert.deepEqual(slot.asked, []);
+  wish = [1];
+  await clock.pass(200);
+  assert.equal(slot.asked[0], 'wake');
 });
 
 test('a step that the core refuses is taken again, and the end is told once', async () => {

@@ -20,7 +20,14 @@ function sending(): { outbox: Outbox; letters: string[] } {
 }
 
 const envelope = { from: 1, to: 2, term: 3 };
-const heartbeat: Message = { ...envelope, kind: 'heartbeat', commit: 1, readRound: 0, sentAtMs: 5 };
+const heartbeat: Message = {
+  ...envelope,
+  kind: 'heartbeat',
+  commit: 1,
+  readRound: 0,
+  sentAtMs: 5,
+  sleep: false,
+};
 const reply: Message = {
   ...envelope,
   kind: 'appendReply',

@@ -49,6 +49,7 @@ class Ground {
     leaderHeard: (_groupId, { nodeId, term }) => void this.heard.push(`${nodeId} leads in ${term}`),
     statusChanged: () => {},
     entryApplied: () => {},
+    isDown: () => false,
     fatal: fail,
   });
   private epoch = 0;

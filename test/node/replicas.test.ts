@@ -46,6 +46,7 @@ class Ground {
     leaderHeard: () => {},
     statusChanged: () => {},
     entryApplied: () => {},
+    isDown: () => false,
     fatal: (why) => assert.fail(String(why)),
   });
 
@@ -160,7 +161,15 @@ test('a message for another member, or another group, reaches nobody', async () 
   const ground = new Ground();
   await ground.clock.settle(ground.replicas.follow(topology(1, { 10: [1, 2, 3] }), SELF));
   const before = ground.replicas.get(10)!.status.term;
-  const heartbeat = { kind: 'heartbeat', from: 2, term: 99, commit: 0, readRound: 0, sentAtMs: 0 } as const;
+  const heartbeat = {
+    kind: 'heartbeat',
+    from: 2,
+    term: 99,
+    commit: 0,
+    readRound: 0,
+    sentAtMs: 0,
+    sleep: false,
+  } as const;
   ground.replicas.receive(10, { ...heartbeat, to: 4294967296 + SELF });
   ground.replicas.receive(11, { ...heartbeat, to: SELF });
   assert.equal(ground.replicas.get(10)!.status.term, before);

@@ -158,6 +158,41 @@ test('a group led here goes to the own replica, and its refusal names who leads'
   assert.deepEqual(fleet.sentWords, ['2: w']);
 });
 
+test('a read for the own replica goes there whoever leads; refused, it takes the common road', () => {
+  const fleet = new Fleet();
+  fleet.leads(2, 5);
+  fleet.ownView = { nodeId: 2, term: 5 };
+  fleet.askHere('r');
+  assert.deepEqual(
+    fleet.local.map(({ words, expectedTerm, request }) => [words, expectedTerm, request.here]),
+    [['r', 0, true]],
+  );
+  assert.deepEqual(fleet.sentWords, []);
+  fleet.local[0]!.request.done({ kind: 'refused', why: 'notLeader' });
+  assert.deepEqual(fleet.sentWords, ['2: r']);
+});
+
+test("a read for the own replica waits for the session's writes that are open elsewhere", () => {
+  const fleet = new Fleet();
+  fleet.leads(2, 5);
+  fleet.ownView = { nodeId: 2, term: 5 };
+  fleet.ask('write', 'w');
+  fleet.askHere('r');
+  assert.deepEqual(fleet.local, []);
+  fleet.done(fleet.sent[0]!);
+  assert.deepEqual(
+    fleet.local.map(({ words }) => words),
+    ['r'],
+  );
+});
+
+test('without a replica of its own a node asks the leader, also for such a read', () => {
+  const fleet = new Fleet();
+  fleet.leads(2, 5);
+  fleet.askHere('r');
+  assert.deepEqual(fleet.sentWords, ['2: r']);
+});
+
 test('a group of one that was doubted is found again by asking oneself', async () => {
   const fleet = new Fleet();
   fleet.members = [SELF];

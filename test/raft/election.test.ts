@@ -76,7 +76,15 @@ test('terms teach: candidates, leaders and stale senders give way', () => {
 
   const network = new Network(3);
   network.elect(1);
-  const reply = { kind: 'heartbeatReply', from: 2, to: 1, term: 9, readRound: 0, sentAtMs: 0 } as const;
+  const reply = {
+    kind: 'heartbeatReply',
+    from: 2,
+    to: 1,
+    term: 9,
+    readRound: 0,
+    sentAtMs: 0,
+    asleep: false,
+  } as const;
   network.raft(1).step(reply, network.nowMs);
   assert.equal(network.raft(1).status.role, 'follower');
   assert.equal(network.raft(1).ready()!.hardState!.term, 9);

@@ -19,6 +19,8 @@ class Life {
   private readonly seen = new Map<number, number>();
   private proposals = 0;
   private readonly changesMembers: boolean;
+  private slept = 0;
+  private wasAsleep = false;
 
   constructor(seed: number, options: { voters: number; lease: boolean; changesMembers: boolean }) {
     this.dice = seededRandom(seed, 77);
@@ -27,6 +29,7 @@ class Life {
       seed,
       settings: {
         reads: options.lease ? 'lease' : 'index',
+        quiesceAfterMs: [50, 1000, Number.POSITIVE_INFINITY][this.dice.below(3)]!,
         memoryBytesMax: this.dice.below(2) === 0 ? 300 : 1 << 20,
         appendBytesMax: 200,
         inflightBytesMax: 700,
@@ -42,6 +45,7 @@ class Life {
       this.network.pump();
       this.checkReads();
       this.checkLeases();
+      this.countSleep();
     }
     this.heal();
   }
@@ -52,6 +56,7 @@ class Life {
     for (const [kind, count] of this.network.sent) add(kind, count);
     add('commit', this.network.oracle.highestCommitted);
     add('boot', this.network.boots);
+    add('slept', this.slept);
     add('configuration', this.network.oracle.truth.filter(({ kind }) => kind === 'configuration').length);
     for (const { reads } of this.network.members.values()) {
       add('read', reads.filter(({ kind }) => kind === 'ready').length);
@@ -68,7 +73,8 @@ class Life {
 
   private act(): void {
     const roll = this.dice.below(1000);
-    if (roll < 420) this.deliverSome();
+    if (this.dice.below(500) === 0) this.lull();
+    else if (roll < 420) this.deliverSome();
     else if (roll < 620) this.saveSome();
     else if (roll < 720) this.tick();
     else if (roll < 850) this.propose();
@@ -79,6 +85,28 @@ class Life {
     else if (roll < 980) this.transfer();
     else if (roll < 985) this.breakStream();
     else if (this.changesMembers) this.changeMembers();
+  }
+
+  /** Nobody asks for anything for a while, so that the group may fall asleep; then something happens. */
+  private lull(): void {
+    const { network } = this;
+    network.diskIsFast = true;
+    network.advance(500 + this.dice.below(2000), 20);
+    this.countSleep();
+    const strikes = [
+      this.propose,
+      this.read,
+      this.crashOrRestart,
+      this.transfer,
+      this.breakStream,
+      this.part,
+    ];
+    if (this.dice.below(3) > 0) this.pick(strikes)!.call(this);
+    else {
+      network.restart(this.pick(this.running)?.id ?? 1);
+      network.advance(2500, 20);
+    }
+    network.diskIsFast = false;
   }
 
   private deliverSome(): void {
@@ -145,11 +173,34 @@ class Life {
     }
   }
 
+  private countSleep(): void {
+    const asleep = this.network.leader?.raft.status.asleep === true;
+    if (asleep && !this.wasAsleep) this.slept++;
+    this.wasAsleep = asleep;
+  }
+
   private crashOrRestart(): void {
     const member = this.pick([...this.network.members.values()]);
     if (member === undefined) return;
-    if (member.running && this.dice.below(3) === 0) member.crash();
-    else this.network.restart(member.id);
+    if (member.running) this.gone(member.id);
+    if (member.running && this.dice.below(3) === 0) {
+      member.crash();
+      return;
+    }
+    this.network.restart(member.id);
+    this.back(member.id);
+  }
+
+  /** Streams to it broke: the others are told, as their nodes would tell them. */
+  private gone(id: number): void {
+    for (const { raft } of this.running) {
+      if (raft.status.configuration.voters.length > 0) raft.unreachable(id);
+      raft.suspectLeader(id, this.dice.below(500), this.network.nowMs);
+    }
+  }
+
+  private back(id: number): void {
+    for (const { raft } of this.running) raft.reachable(id, this.network.nowMs);
   }
 
   private part(): void {
@@ -182,7 +233,9 @@ class Life {
 
   private breakStream(): void {
     const peer = this.pick([...this.network.members.keys()])!;
+    if (this.dice.below(2) === 0) this.gone(peer);
     this.pick(this.running)?.raft.unreachable(peer);
+    if (this.dice.below(2) === 0) this.back(peer);
   }
 
   private changeMembers(): void {
@@ -205,6 +258,7 @@ class Life {
     network.passes = () => true;
     network.diskIsFast = true;
     for (const { id, running } of network.members.values()) if (!running) network.restart(id);
+    for (const id of network.members.keys()) this.back(id);
     network.settle();
     for (let span = 0; span < 20 && !this.isOne(); span++) network.advance(1000, 50);
     assert(this.isOne(), 'no rest after the faults ended');
@@ -243,6 +297,8 @@ const expected = [
   'readIndex',
   'snapshot',
   'timeoutNow',
+  'slept',
+  'wake',
 ];
 
 const lives = Number(process.env.TALUS_RAFT_LIVES ?? 60);

@@ -13,7 +13,7 @@ test("a read waits for an entry of the leader's own term, then for a quorum aske
   assert.deepEqual(network.member(1).reads, [], 'no entry of this term is committed');
   network.passes = () => true;
   network.advance(200);
-  assert.deepEqual(network.member(1).reads, [{ kind: 'ready', context: 1, index: 1 }]);
+  assert.deepEqual(network.member(1).reads, [{ kind: 'ready', context: 1, index: 1, leased: false }]);
 });
 
 test('one round of heartbeats confirms all reads that came before it, and none that came after', () => {
@@ -52,7 +52,7 @@ test('an answer to a heartbeat that was sent before the read confirms nothing', 
   network.pump([1]);
   assert.deepEqual(network.member(1).reads, []);
   network.settle();
-  assert.deepEqual(network.member(1).reads, [{ kind: 'ready', context: 1, index: 1 }]);
+  assert.deepEqual(network.member(1).reads, [{ kind: 'ready', context: 1, index: 1, leased: false }]);
 });
 
 test('a leader that is not one any more confirms no read', () => {
@@ -80,8 +80,8 @@ test('a follower reads through its leader; without an answer the read is refused
   network.sent.clear();
   network.settle();
   assert.deepEqual(network.member(2).reads.splice(0), [
-    { kind: 'ready', context: 2, index: 1 },
-    { kind: 'ready', context: 3, index: 1 },
+    { kind: 'ready', context: 2, index: 1, leased: false },
+    { kind: 'ready', context: 3, index: 1, leased: false },
   ]);
   assert.equal(network.sent.get('readIndex'), 1);
   network.passes = ({ kind }) => kind !== 'readIndexReply';
@@ -109,7 +109,7 @@ test('a group of one answers reads at once', () => {
   const network = new Network(1);
   network.elect(1);
   network.raft(1).readIndex(5, network.nowMs);
-  assert.deepEqual(network.raft(1).ready()!.reads, [{ kind: 'ready', context: 5, index: 1 }]);
+  assert.deepEqual(network.raft(1).ready()!.reads, [{ kind: 'ready', context: 5, index: 1, leased: false }]);
 });
 
 test('the lease counts from the sending of the heartbeat, less the margin', () => {
@@ -121,7 +121,11 @@ test('the lease counts from the sending of the heartbeat, less the margin', () =
   assert(raft.leaseHolds(sentAtMs + 269));
   assert(!raft.leaseHolds(sentAtMs + 270));
   raft.readIndex(1, sentAtMs + 200);
-  assert.deepEqual(raft.ready()!.reads, [{ kind: 'ready', context: 1, index: 1 }], 'a lease asks nobody');
+  assert.deepEqual(
+    raft.ready()!.reads,
+    [{ kind: 'ready', context: 1, index: 1, leased: true }],
+    'a lease asks nobody',
+  );
 });
 
 test('a heartbeat answered late by a slow wire gives no lease', () => {

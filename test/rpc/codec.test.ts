@@ -70,14 +70,21 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     commit: number,
     readRound: number,
     sentAtMs: clock,
+    sleep: flag,
   }),
-  fc.record({ ...envelope, kind: fc.constant('heartbeatReply'), readRound: number, sentAtMs: clock }),
+  fc.record({
+    ...envelope,
+    kind: fc.constant('heartbeatReply'),
+    readRound: number,
+    sentAtMs: clock,
+    asleep: flag,
+  }),
   fc.record({
     ...envelope,
     kind: fc.constant('snapshot'),
     mark: fc.record({ index: number, term: number, configuration }),
   }),
-  fc.record({ ...envelope, kind: fc.constant('timeoutNow') }),
+  fc.record({ ...envelope, kind: fc.constantFrom('timeoutNow', 'wake') }),
   fc.record({ ...envelope, kind: fc.constant('readIndex'), context: number }),
   fc.record({
     ...envelope,

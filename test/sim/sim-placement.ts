@@ -24,6 +24,7 @@ import { SimMetadata } from './sim-metadata-store.js';
 export interface PlacementSettings {
   readonly nodes: number;
   readonly slots: number;
+  readonly replicas: number;
   readonly balanceLeaders: boolean;
 }
 
@@ -79,7 +80,7 @@ export class SimPlacement {
       fence: () => joined.leadership?.fence(),
       hashPassword: async (password) => `hashed:${password}`,
       bootstrapNodes: this.settings.nodes,
-      defaultTable: { slots: this.settings.slots, replicas: 3 },
+      defaultTable: { slots: this.settings.slots, replicas: this.settings.replicas },
       balanceLeaders: this.settings.balanceLeaders,
     });
     const begin = (): Promise<void> => manager.catalog.begin();
@@ -174,6 +175,10 @@ export class SimPlacementClient implements PlacementClient {
       ended: (why) => this.ended(session, why),
     });
     this.session = session;
+    // A PM that dies with our first word unread ends no session that it knows of.
+    this.life.after(ANSWER_TIMEOUT_MS, () => {
+      if (!session.up) this.ended(session, 'no answer');
+    });
     session.toPm(() => {
       try {
         pm.manager.openSession(session, identity.clusterId, this.registrationKey);

@@ -31,6 +31,7 @@ const RAFT: RaftSettings = {
   uncommittedBytesMax: 1 << 20,
   memoryBytesMax: 1 << 20,
   reads: 'lease',
+  quiesceAfterMs: Number.POSITIVE_INFINITY,
 };
 
 export const SETTINGS: SlotSettings = {
@@ -40,6 +41,7 @@ export const SETTINGS: SlotSettings = {
   readRoundsMax: 4,
   logTailBytes: 1 << 20,
   poolBytes: 1 << 20,
+  campaignStaggerMs: 20,
 };
 
 export const SNAPSHOT: SnapshotSettings = {
@@ -209,12 +211,13 @@ export class Group {
     member: Member,
     kind: 'read' | 'write',
     line: string,
-    more: { session?: string; forMs?: number; term?: number } = {},
+    more: { session?: string; forMs?: number; term?: number; here?: boolean } = {},
   ): void {
-    const { session = 's', forMs = 5000, term = 0 } = more;
+    const { session = 's', forMs = 5000, term = 0, here = false } = more;
     const request: SlotRequest<string> = {
       session,
       kind,
+      here,
       group: { kind: 'lone', commands: [argv(line)] },
       deadlineMs: this.nowMs + forMs,
       done: (outcome) => void this.answers.push(`${short(line)} -> ${words(outcome)}`),
@@ -265,9 +268,10 @@ export class Group {
       send: (_slot, message) => this.send(id, message, event),
       statusChanged: () => {},
       snapshots,
-      entryApplied: (_slot, { index }) => event(`applied ${index}`),
+      entryApplied: (_slot, index) => event(`applied ${index}`),
       applyHeld: () => gauges.applyHeld,
       sharers: () => 1,
+      isDown: () => false,
       diskLow: () => gauges.diskLow,
       fatal: stop,
     });

@@ -96,3 +96,30 @@ test('a slot that was removed is driven no more', async () => {
   stand.pump.remove(slot);
   assert.deepEqual(await stand.turn(slot), []);
 });
+
+test('slots that rest are not looked at every tick, and the clock of a woken one starts at once', async () => {
+  const stand = new Stand();
+  let resting = true;
+  let looks = 0;
+  const slot = {
+    wantsToPropose: false,
+    proposeWaiting: () => {},
+    collect: () => {},
+    tick: () => void looks++,
+    get isResting() {
+      return resting;
+    },
+  } as unknown as Slot<string>;
+  stand.pump.add(slot);
+  stand.pump.start();
+  await stand.clock.pass(1000);
+  const atRest = looks;
+  assert.ok(atRest <= 6, `${atRest} looks at a slot that rests`);
+  await stand.clock.pass(10_000);
+  assert.ok(looks > atRest, 'never looked at: keys that are due would stay');
+  resting = false;
+  looks = 0;
+  stand.pump.wake(slot);
+  await stand.clock.pass(100);
+  assert.ok(looks >= 9, `${looks} looks at one that waits for the clock`);
+});

@@ -40,7 +40,7 @@ class Bench {
   /** Confirms the reads that have arrived, at `index`. */
   confirm(index: number, context = 1): void {
     this.requests.askFor(context);
-    this.requests.readIndexKnown(context, index);
+    this.requests.readIndexKnown(context, index, false);
   }
 
   runnable(applied: number, stampMs = 0): TakenRead<string>[] {
@@ -59,7 +59,7 @@ class Bench {
     deadlineMs: number,
   ): SlotRequest<string> {
     const done = (outcome: Outcome<string>): void => void this.answers.push(`${name} ${words(outcome)}`);
-    return { session, kind, group: { kind: 'lone', commands: [] }, deadlineMs, done };
+    return { session, kind, here: false, group: { kind: 'lone', commands: [] }, deadlineMs, done };
   }
 }
 
@@ -106,7 +106,7 @@ test('one round confirms all reads that came before it, and none that came after
   bench.read('b', 'b');
   bench.requests.askFor(1);
   bench.read('late', 'c');
-  bench.requests.readIndexKnown(1, 0);
+  bench.requests.readIndexKnown(1, 0, false);
   assert.equal(bench.runnable(0).length, 2);
   assert.ok(bench.requests.hasReadsToAsk);
 });

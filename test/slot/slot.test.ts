@@ -306,3 +306,49 @@ test('leadership handed over: refused or done, and the successor has it all', as
     group.answers.join(),
   );
 });
+
+test('a follower serves a read that is meant for it, from what was committed when it came, and no other', async () => {
+  const group = new Group(3);
+  const leader = await group.elect();
+  const [follower] = group.followers;
+  group.ask(leader, 'write', 'set a 1');
+  while (group.answers.length === 0) await group.clock.pass(1);
+  group.ask(follower!, 'read', 'get a', { here: true });
+  group.ask(follower!, 'read', 'get a');
+  group.ask(follower!, 'write', 'set a 2', { here: true });
+  await group.clock.pass(300);
+  assert.deepEqual(group.answers.sort(), [
+    'get a -> 1@never',
+    'get a -> notLeader',
+    'set a 1 -> ok',
+    'set a 2 -> notLeader',
+  ]);
+});
+
+test('a follower that hears no leader refuses the read instead of answering what it has', async () => {
+  const group = new Group(3);
+  const leader = await group.elect();
+  group.ask(leader, 'write', 'set a 1');
+  await group.clock.pass(300);
+  const [follower] = group.followers;
+  group.isolate(follower!);
+  group.ask(leader, 'write', 'set a 2');
+  group.ask(follower!, 'read', 'get a', { here: true });
+  await group.clock.pass(4000);
+  assert.deepEqual(group.answers, ['set a 1 -> ok', 'set a 2 -> ok', 'get a -> notLeader']);
+});
+
+test('a follower does not judge by its own clock that a key is dead: only the leader can log it', async () => {
+  const group = new Group(3);
+  const leader = await group.elect();
+  group.ask(leader, 'write', 'set a 1');
+  group.ask(leader, 'write', `expire a ${1_700_000_000_000 + Math.ceil(group.nowMs) + 200}`);
+  await group.clock.pass(150);
+  // The clock entry that removes the key stays on its way to the disks.
+  for (const { binlog } of group.members) binlog.prompt = false;
+  await group.clock.pass(100);
+  const [follower] = group.followers;
+  group.ask(follower!, 'read', 'get a', { here: true });
+  await group.clock.pass(50);
+  assert.equal(group.answers.at(-1), 'get a -> notLeader');
+});

@@ -1,0 +1,71 @@
+/** Reads that lean on a lease, and a process that is stopped at the worst moment. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Loader } from '../../src/slot/loader.js';
+import type { StateMachine } from '../../src/slot/machine.js';
+import { Reads } from '../../src/slot/reads.js';
+import { Requests } from '../../src/slot/requests.js';
+import type { SlotClock } from '../../src/slot/stamp.js';
+import type { SlotState } from '../../src/slot/state.js';
+
+class Stand {
+  readonly requests = new Requests<string>();
+  readonly answers: string[] = [];
+  value = 'old';
+  leaseHolds = true;
+  /** What happens while the read runs. */
+  meanwhile = (): void => {};
+  private readonly reads = new Reads<string>(
+    this.requests,
+    {} as SlotState,
+    { lastStampMs: 0, nowMs: () => 0 } as SlotClock,
+    {
+      read: () => {
+        const seen = this.value;
+        this.meanwhile();
+        return seen;
+      },
+    } as unknown as StateMachine<string>,
+    {} as Loader,
+    { wake: () => {}, wantClock: () => true, leaseHolds: () => this.leaseHolds },
+  );
+
+  ask(): void {
+    this.requests.take({
+      session: 's',
+      kind: 'read',
+      here: false,
+      group: { kind: 'lone', commands: [[]] },
+      deadlineMs: Number.POSITIVE_INFINITY,
+      done: (outcome) => void this.answers.push(outcome.kind === 'done' ? outcome.replies[0]! : outcome.kind),
+    });
+  }
+
+  indexKnown(context: number, leased: boolean): void {
+    this.requests.askFor(context);
+    this.requests.readIndexKnown(context, 0, leased);
+    this.reads.serve(0);
+  }
+}
+
+test('a read by lease is answered when the lease still holds after it has run', () => {
+  const stand = new Stand();
+  stand.ask();
+  stand.indexKnown(1, true);
+  assert.deepEqual(stand.answers, ['old']);
+});
+
+test('a read during which the lease ran out is not answered, but asks a quorum and runs again', () => {
+  const stand = new Stand();
+  stand.meanwhile = () => {
+    // The process is stopped; others elect a leader and write.
+    stand.leaseHolds = false;
+    stand.value = 'new';
+  };
+  stand.ask();
+  stand.indexKnown(1, true);
+  assert.deepEqual(stand.answers, []);
+  assert.ok(stand.requests.hasReadsToAsk);
+  stand.indexKnown(2, false);
+  assert.deepEqual(stand.answers, ['new']);
+});
