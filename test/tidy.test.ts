@@ -38,7 +38,7 @@ const LINES_MAX = 330;
 const FUNCTION_LINES_MAX = 60;
 /** Longer for now; these only ever shrink. A file that fits leaves the list. */
 const LONGER_FILES: Readonly<Record<string, number>> = {
-  'node/node.ts': 446,
+  'node/node.ts': 430,
   'node/session.ts': 346,
   'raft/log.ts': 340,
   'raft/raft.ts': 400,

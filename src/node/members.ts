@@ -36,9 +36,19 @@ export function reportedConfiguration(configuration: Configuration): ReportedCon
   };
 }
 
+export function handOver(
+  slot: NodeSlot,
+  wish: readonly MemberId[] | undefined,
+  isReachable: (nodeId: number) => boolean,
+): void {
+  if (slot.status.transferringTo !== 0) return;
+  const nodeId = successorOf(slot, wish, isReachable);
+  if (nodeId !== undefined) slot.transferTo(nodeId);
+}
+
 /** Who takes a slot's leadership over: spread by slot, wished voters before others; undefined: nobody can be reached. */
-export function successorOf(
-  { birth, status }: Pick<NodeSlot, 'birth' | 'status'>,
+function successorOf(
+  { birth, status }: NodeSlot,
   wish: readonly MemberId[] | undefined,
   isReachable: (nodeId: number) => boolean,
 ): number | undefined {

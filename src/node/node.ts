@@ -9,7 +9,6 @@
 import type { NodeView } from '../commands/session.js';
 import { stateMachine } from '../commands/state-machine.js';
 import type { Env, Timer } from '../env.js';
-import type { MemberId } from '../raft/message.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import type { Reply } from '../resp/reply.js';
 import { createCodec, type RaftCodec } from '../rpc/codec.js';
@@ -27,11 +26,10 @@ import { Access } from './access.js';
 import { Forwarder, type Leadership } from './forwarder.js';
 import { readJson, registrationKey, writeJson } from './json-files.js';
 import { Leaders } from './leaders.js';
-import { isHeld, nodesOf, successorOf } from './members.js';
-import { Memberships } from './memberships.js';
+import { MemberWork } from './member-work.js';
+import { handOver, isHeld, nodesOf } from './members.js';
 import { Outbox } from './outbox.js';
 import { Pulse } from './pulse.js';
-import { Removals } from './removals.js';
 import { type NodeSlot, Replicas } from './replicas.js';
 import { Reporter } from './reporter.js';
 import { Router } from './router.js';
@@ -80,8 +78,7 @@ export class Node implements SessionHost {
   private transport: PeerTransport | undefined;
   private outbox: Outbox | undefined;
   private readonly forwarder: Forwarder;
-  private readonly memberships: Memberships;
-  private readonly removals: Removals;
+  private readonly memberWork: MemberWork;
   private placement: PlacementClient | undefined;
   private diskTimer: Timer | undefined;
   private readonly reporter: Reporter;
@@ -127,11 +124,8 @@ export class Node implements SessionHost {
         if (this.placementUp) this.placement?.report(report);
       },
     });
-    const wish = (groupId: number): readonly MemberId[] | undefined => this.topologyView.wish(groupId);
-    const aliveMs = settings.slot.raft.electionTimeoutMs;
-    this.memberships = new Memberships({ env, replicas, wish, aliveMs, settled: () => this.reporter.soon() });
-    const { leaders, forwarder } = this;
-    this.removals = new Removals({ env, node: this, replicas, wish, leaders, forwarder });
+    const { leaders, forwarder, reporter } = this;
+    this.memberWork = new MemberWork({ env, node: this, replicas, leaders, forwarder, reporter });
     this.router = new Router(env, () => this.nodeId, replicas, this.forwarder, this.leaders, settings.router);
   }
 
@@ -260,7 +254,8 @@ export class Node implements SessionHost {
         (slot) => slot.isLeader && slot.status.configuration.voters.length > 1,
       );
       if (led.length === 0) return;
-      for (const slot of led) this.handOver(slot);
+      for (const slot of led)
+        handOver(slot, this.topologyView.wish(slot.birth.groupId), (peer) => this.isReachable(peer));
       await new Promise<void>((resolve) => env.after(50, resolve));
     }
   }
@@ -272,8 +267,7 @@ export class Node implements SessionHost {
     this.reporter.close();
     this.diskTimer?.cancel();
     this.pulse.close();
-    this.memberships.close();
-    this.removals.close();
+    this.memberWork.close();
     await this.placement?.close();
     await this.adopting;
     this.pump.close();
@@ -304,8 +298,7 @@ export class Node implements SessionHost {
     this.startPlacement(await registrationKey(this.world.files, this.world.env.random));
     this.reporter.start();
     this.watchDisk();
-    this.memberships.start();
-    this.removals.start();
+    this.memberWork.start();
   }
 
   private startPlacement(registrationKey: string): void {
@@ -424,15 +417,6 @@ export class Node implements SessionHost {
       const slot = this.replicas.get(groupId);
       if (slot?.isLeader && this.isReachable(toNodeId)) slot.transferTo(toNodeId);
     }
-  }
-
-  private handOver(slot: NodeSlot): void {
-    if (slot.status.transferringTo !== 0) return;
-    const { pulse, topologyView } = this;
-    const choice = successorOf(slot, topologyView.wish(slot.birth.groupId), (nodeId) =>
-      pulse.isReachable(nodeId),
-    );
-    if (choice !== undefined) slot.transferTo(choice);
   }
 
   private watchDisk(): void {
