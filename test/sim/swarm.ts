@@ -101,6 +101,7 @@ export function scenarioOf(seed: number, form: Form = 'long'): Scenario {
   const jumps = random.below(3) === 0;
   const machines = pick(random, [1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 7]);
   const { lifeUs } = settings;
+  const node = nodeSettings(random, settings);
   const activity = activitySettings(random, settings);
   const bursts = drawBursts(random, activity, lifeUs);
   return {
@@ -109,7 +110,7 @@ export function scenarioOf(seed: number, form: Form = 'long'): Scenario {
     slots: pick(random, [1, 2, 4]),
     replicas: machines >= 5 ? pick(random, [3, 5]) : 3,
     balanceLeaders: random.below(2) === 0,
-    node: nodeSettings(random, settings),
+    node,
     network: networkSettings(random),
     disk: {
       operationUsMax: 150,
@@ -131,7 +132,7 @@ export function scenarioOf(seed: number, form: Form = 'long'): Scenario {
     })),
     lifeUs,
     bursts,
-    faults: faultPlan(random, settings, machines, jumps, bursts),
+    faults: faultPlan(random, settings, machines, node.slot.raft.electionTimeoutMs, jumps, bursts),
     commands: activity.commands,
     answersMin: settings.answersMin,
     wallOffsetMsMax: jumps ? 5000 : 20,
@@ -172,6 +173,7 @@ function faultPlan(
   random: Random,
   settings: FormSettings,
   machines: number,
+  electionTimeoutMs: number,
   clockJumps: boolean,
   bursts: readonly Burst[],
 ): readonly PlannedFault[] {
@@ -201,6 +203,7 @@ function faultPlan(
   const plan = {
     count: pick(random, settings.faults),
     durationUsMax: pick(random, settings.faultUsMax),
+    electionUs: electionTimeoutMs * 1000,
     longEvery: 8,
     weights,
   };
