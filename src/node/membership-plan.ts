@@ -14,7 +14,7 @@
  * one node at a time, then the newcomer is called: the group is one living voter short meanwhile, never more.
  */
 import type { Configuration, MemberId } from '../raft/message.js';
-import type { PeerProgress } from '../raft/raft.js';
+import type { PeerProgress } from '../raft/progress.js';
 import type { ConfigurationChange } from '../raft/ready.js';
 import { incarnationOf, nodeOf } from '../slot/birth.js';
 

@@ -54,7 +54,7 @@ export class Replicas {
   private readonly byGroup = new Map<number, NodeSlot>();
   private readonly byReplica = new Map<number, NodeSlot>();
   private readonly past = new PastMembers();
-  private readonly standings = new Standings();
+  private readonly standings: Standings;
   /** Called, and not born yet. */
   private readonly unborn = new Set<number>();
   private view = TopologyView.empty;
@@ -67,6 +67,7 @@ export class Replicas {
 
   constructor(private readonly parts: ReplicasParts) {
     this.lastReplicaId = parts.binlog.lastReplicaId;
+    this.standings = new Standings(parts.env);
     this.arousal = new Arousal(parts.env, (slot) => this.byReplica.get(slot.replicaId) === slot);
   }
 

@@ -20,6 +20,7 @@
  * A removed member may have gone on to a later term that its group never heard of. It would wait for ever for proof of that
  * term: so the leader hears of it here, as from any member, and leads the next time in a later one.
  */
+import type { Env } from '../env.js';
 import type { MemberId } from '../raft/message.js';
 import type { Standing } from './forwarder.js';
 import { everyMember } from './members.js';
@@ -36,17 +37,25 @@ const CONFIRM = { add: [], addLearners: [], remove: [], transition: 'confirm' } 
 export class Standings {
   private readonly confirmations = new WeakMap<NodeSlot, Confirmation>();
 
+  constructor(private readonly env: Env) {}
+
   of(slot: NodeSlot, memberId: MemberId, memberTerm: number): Standing {
     if (!slot.isLeader) return { verdict: 'unknown', term: 0 };
     const { term, configuration } = slot.status;
     if (everyMember(configuration).includes(memberId)) return { verdict: 'member', term };
     const isPlain = slot.appliedTo.term === term && configuration.votersOutgoing.length === 0;
     if (isPlain && this.isConfirmed(slot)) {
-      if (memberTerm > term) slot.heardOfTerm(memberId, memberTerm);
+      if (memberTerm > term) this.heardOfTerm(slot, memberId, memberTerm);
       return { verdict: 'removed', term };
     }
     if (isPlain) this.confirm(slot);
     return { verdict: 'unknown', term };
+  }
+
+  /** This leader's term is over, and it asks to lead again. */
+  private heardOfTerm(slot: NodeSlot, from: MemberId, term: number): void {
+    slot.receive({ kind: 'voteReply', granted: false, from, to: slot.birth.memberId, term });
+    slot.raft.campaign(this.env.monotonicMs());
   }
 
   /** Nothing was changed since. */

@@ -22,7 +22,7 @@ import {
   type SnapshotMark,
   type Term,
 } from './message.js';
-import type { ProgressState } from './progress.js';
+import type { PeerProgress } from './progress.js';
 import type {
   ConfigurationChange,
   ProposeResult,
@@ -35,15 +35,6 @@ import { speaksOfSleep } from './rest.js';
 import { Saves } from './saves.js';
 import { type Departure, State } from './state.js';
 import { answerVote, refuseVote } from './vote.js';
-
-/** What a leader knows of one other member; for operators and for those who plan moves. */
-export interface PeerProgress {
-  readonly id: MemberId;
-  readonly state: ProgressState;
-  readonly match: Index;
-  /** Sending time of the newest heartbeat that it answered, on the leader's clock; -Infinity: none yet. */
-  readonly ackedSentAtMs: number;
-}
 
 export class Raft implements RaftCore {
   private readonly state: State;
@@ -79,15 +70,9 @@ export class Raft implements RaftCore {
   }
 
   /** Empty unless leader. */
-  get peers(): PeerProgress[] {
+  get peers(): readonly PeerProgress[] {
     if (this.role.kind !== 'leader') return [];
-    const { peers } = this.role.replication;
-    return membersOf(this.state.configuration).flatMap((id) => {
-      const progress = peers.get(id);
-      if (progress === undefined) return [];
-      const { state, match, ackedSentAtMs } = progress;
-      return [{ id, state, match, ackedSentAtMs }];
-    });
+    return this.role.replication.known(membersOf(this.state.configuration));
   }
 
   get nextTickMs(): number {

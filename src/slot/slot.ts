@@ -238,12 +238,6 @@ export class Slot<R> {
     return result;
   }
 
-  /** Somebody who is no member any more is in a later term: this leader's is over, and it asks to lead again. */
-  heardOfTerm(from: MemberId, term: number): void {
-    this.receive({ kind: 'voteReply', granted: false, from, to: this.birth.memberId, term });
-    this.raft.campaign(this.now());
-  }
-
   get wantsToPropose(): boolean {
     return this.proposals.wanted;
   }

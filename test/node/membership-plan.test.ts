@@ -14,7 +14,7 @@ import {
 } from '../../src/node/membership-plan.js';
 import { changeMembership, planMembership } from '../../src/raft/membership.js';
 import type { Configuration, MemberId } from '../../src/raft/message.js';
-import type { PeerProgress } from '../../src/raft/raft.js';
+import type { PeerProgress } from '../../src/raft/progress.js';
 import type { ConfigurationChange } from '../../src/raft/ready.js';
 import { memberOf, nodeOf } from '../../src/slot/birth.js';
 import { plain } from '../raft/network.js';
