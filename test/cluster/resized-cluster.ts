@@ -70,8 +70,7 @@ export class ResizedCluster {
   /** Stops the processes and looks: so many equal copies of each slot, and nothing else. */
   async assertDisks(replicas: number): Promise<void> {
     const held = await this.replicas();
-    this.cluster.interrupt();
-    await this.cluster.launcherExit();
+    assert.deepEqual(await this.cluster.halt(), []);
     const copies = new Map<string, number>();
     for (const node of NODES) {
       const engine = await openLevelEngine(join(this.cluster.dataDir, `node-${node}`, 'engine'));

@@ -185,14 +185,21 @@ export class TalusCluster {
 
   /** Stops everything and removes the folder; rejects when something had to be killed. */
   async stop(): Promise<void> {
+    const killed = await this.halt();
+    await rm(this.folder, { recursive: true, force: true });
+    if (killed.length > 0)
+      throw new Error(`had to be killed: ${killed.join(', ')}; the launcher said: ${this.output}`);
+  }
+
+  /** Stops every process, also those that were started again by themselves. Answers who had to be killed. */
+  async halt(): Promise<readonly number[]> {
     this.launcher?.kill('SIGTERM');
     for (const child of this.single) child.kill('SIGTERM');
-    const isDown = await waitUntil(() => this.processes().length === 0, STOP_MS_MAX);
+    await waitUntil(() => this.processes().length === 0, STOP_MS_MAX);
     const left = this.processes();
     for (const pid of left) signal(pid, 'SIGKILL');
     await waitUntil(() => this.processes().length === 0, STOP_MS_MAX);
-    await rm(this.folder, { recursive: true, force: true });
-    if (!isDown) throw new Error(`had to be killed: ${left.join(', ')}; the launcher said: ${this.output}`);
+    return left;
   }
 
   private spawnLauncher(): void {
