@@ -118,6 +118,7 @@ export class Slot<R> {
     this.reads = new Reads(this.requests, state, this.clock, parts.machine, this.loader, {
       wake: () => this.wake(),
       wantClock: () => this.wantClock(),
+      seed: () => env.random.u32(),
       leaseHolds: () => this.raft.leaseHolds(this.now()),
     });
     this.raft = new Raft({

@@ -8,6 +8,8 @@
 
 import type { Engine } from '../storage/engine.js';
 import type { Cell } from './cell.js';
+import type { EditableFields, EditableItems, EditableSorted, Fields, Items, Sorted } from './doors.js';
+import { editFields, editItems, editSorted, readFields, readItems, readSorted } from './editors.js';
 import { nameOf, parseRecordKey, placeOf, positionOf, recordRangeEnd, recordRangeStart } from './keys.js';
 import { decodeRecord } from './record.js';
 import type { SlotState } from './state.js';
@@ -87,6 +89,18 @@ abstract class BaseView implements View {
       throw new PageFault([{ kind: 'range', from, count }]);
     }
     return this.pageOf(this.merge(range, from), range.next, count);
+  }
+
+  fields(key: Buffer): Fields {
+    return readFields(this, key);
+  }
+
+  sorted(key: Buffer): Sorted {
+    return readSorted(this, key);
+  }
+
+  items(key: Buffer): Items {
+    return readItems(this, key);
   }
 
   protected unknown(key: Buffer): boolean {
@@ -192,6 +206,18 @@ export class WriteTxn extends BaseView implements Txn {
     if (this.get(key) === undefined) return false;
     this.remove(key, nameOf(key));
     return true;
+  }
+
+  editFields(key: Buffer, kind: 'hash' | 'set'): EditableFields {
+    return editFields(this, key, kind);
+  }
+
+  editSorted(key: Buffer): EditableSorted {
+    return editSorted(this, key);
+  }
+
+  editItems(key: Buffer): EditableItems {
+    return editItems(this, key);
   }
 
   clear(): void {

@@ -129,7 +129,8 @@ export class Home implements Checkpointed {
     const ranges: RangeCache = new Map();
     const args = line.split(' ').map((word) => Buffer.from(word, 'latin1'));
     for (;;) {
-      const needs = faultOf(() => tinyMachine.read(new ReadView(this.state, nowMs, ranges), args, { nowMs }));
+      const ctx = { nowMs, random: seededRandom(1) };
+      const needs = faultOf(() => tinyMachine.read(new ReadView(this.state, nowMs, ranges), args, ctx));
       if (typeof needs === 'string') return needs;
       await this.load(needs, ranges);
     }
