@@ -3,6 +3,7 @@
  */
 import { z } from 'zod';
 import { DEFAULT_CONNECTION_LIMITS, DEFAULT_PARSER_LIMITS } from '../resp/limits.js';
+import { SNAPSHOT_CHUNK_BYTES_MAX } from '../slot/snapshot-codec.js';
 import type { NodeSettings } from './settings.js';
 
 const port = z.int().min(0).max(65535);
@@ -82,6 +83,11 @@ export const nodeConfigSchema = z.object({
   logTailBytes: bytes(1024, 512 * MIB).describe(
     'applied entries kept on disk for followers that lag; the slots of the node share it',
   ),
+  snapshotLogBytesMax: bytes(0, 128 * MIB).describe(
+    'log of one slot kept beyond that while a snapshot of it is under way',
+  ),
+  snapshotBytesPerSecond: bytes(MIB, 64 * MIB).describe('pace of all snapshots that this node sends'),
+  snapshotTransfersMax: z.int().min(1).max(64).default(2).describe('snapshots under way at once, each way'),
   binlogBytesMax: bytes(MIB, 1024 * MIB).describe(
     'the binlog is freed of what is no longer needed beyond this',
   ),
@@ -145,6 +151,16 @@ export function settingsOf(config: NodeConfig): NodeSettings {
       logTailBytes: config.logTailBytes,
       poolBytes: config.poolBytes,
       campaignStaggerMs: CAMPAIGN_STAGGER_MS,
+    },
+    snapshot: {
+      chunkBytes: SNAPSHOT_CHUNK_BYTES_MAX,
+      windowChunks: 8,
+      bytesPerSecond: config.snapshotBytesPerSecond,
+      silenceMs: 10_000,
+      retryMs: 1000,
+      logBytesMax: config.snapshotLogBytesMax,
+      outgoingMax: config.snapshotTransfersMax,
+      incomingMax: config.snapshotTransfersMax,
     },
     checkpoint: {
       checkpointIntervalMs: config.checkpointIntervalMs,

@@ -103,6 +103,9 @@ function replicationSection(node: Node): Section {
     ['role', 'master'],
     ['replicas', String(slots.length)],
     ['slots_led', String(slots.filter((slot) => slot.isLeader).length)],
+    ['snapshots_sent', String(node.snapshots.figures.sent)],
+    ['snapshots_received', String(node.snapshots.figures.received)],
+    ['snapshots_failed', String(node.snapshots.figures.failed)],
     ['placement_manager', node.placementUp ? 'up' : 'down'],
   ];
 }

@@ -36,6 +36,13 @@ export function nodeMetrics(node: Node, figures: ProcessFigures): Registry {
   gauge('disk_low', '1 while writes are refused for want of disk', () => (node.replicas.diskLow ? 1 : 0));
   gauge('clients', 'Client connections', () => figures.connections());
   gauge('requests_total', 'Requests since the start', () => figures.counters().requests);
+  const snapshots = (): Node['snapshots']['figures'] => node.snapshots.figures;
+  gauge('snapshots_active', 'Snapshots under way or waiting, both ways', () => node.snapshots.active);
+  gauge('snapshots_sent_total', 'Snapshots that a peer installed', () => snapshots().sent);
+  gauge('snapshots_received_total', 'Snapshots installed here', () => snapshots().received);
+  gauge('snapshots_failed_total', 'Snapshots that failed, both ways', () => snapshots().failed);
+  gauge('snapshot_sent_bytes_total', 'Bytes of snapshots sent', () => snapshots().sentBytes);
+  gauge('snapshot_received_bytes_total', 'Bytes of snapshots received', () => snapshots().receivedBytes);
   gauge('topology_epoch', 'Epoch of the topology in use', () => node.topology().epoch);
   gauge('placement_up', '1 while the placement manager is reachable', () => (node.placementUp ? 1 : 0));
   return registry;

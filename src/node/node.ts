@@ -16,7 +16,7 @@ import type { PlacementClient, Topology, TransferOrder } from '../rpc/topology.j
 import type { Lane, NodeId, PeerTransport } from '../rpc/transport.js';
 import { Checkpointer } from '../slot/checkpoint.js';
 import { Pump } from '../slot/pump.js';
-import { readStoredStates } from '../slot/states.js';
+import { finishInstalls, readStoredStates, type StoredState, storedStateOf } from '../slot/states.js';
 import type { Binlog } from '../storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../storage/binlog-record.js';
 import { openBinlog } from '../storage/binlog-recovery.js';
@@ -24,6 +24,7 @@ import type { Engine } from '../storage/engine.js';
 import type { Files } from '../storage/files.js';
 import { Access } from './access.js';
 import { Forwarder, type Leadership } from './forwarder.js';
+import { readJson, registrationKey, writeJson } from './json-files.js';
 import { Leaders } from './leaders.js';
 import { Outbox } from './outbox.js';
 import { Pulse } from './pulse.js';
@@ -32,6 +33,7 @@ import { Reporter } from './reporter.js';
 import { Router } from './router.js';
 import { ClientSession, type Port, type SessionHost } from './session.js';
 import type { NodeSettings } from './settings.js';
+import { Snapshots } from './snapshots.js';
 import { TopologyView } from './topology.js';
 
 export interface Identity {
@@ -56,11 +58,11 @@ export interface NodeWorld {
 export interface NodeObserver {
   entryApplied?(slot: NodeSlot, index: number, term: number, data: Buffer): void;
   statusChanged?(slot: NodeSlot): void;
+  snapshotInstalled?(slot: NodeSlot): void;
 }
 
 const IDENTITY_FILE = 'identity.json';
 const TOPOLOGY_FILE = 'topology.json';
-const REGISTRATION_FILE = 'registration.json';
 const DISK_CHECK_MS = 2000;
 
 export class Node implements SessionHost {
@@ -93,6 +95,7 @@ export class Node implements SessionHost {
     readonly replicas: Replicas,
     private readonly pump: Pump<Reply>,
     readonly checkpointer: Checkpointer,
+    readonly snapshots: Snapshots<Reply>,
     readonly view: NodeView,
     pid: number,
   ) {
@@ -137,20 +140,29 @@ export class Node implements SessionHost {
     const recovery = await openBinlog(
       files,
       { ...settings.binlog, onPinned },
-      ({ replicaId }) => states.byReplica.get(replicaId)?.meta.appliedIndex ?? 0,
+      (replica) => storedStateOf(states, replica)?.meta.appliedIndex ?? 0,
     );
     const { binlog, damage, tornBytes } = recovery;
     if (tornBytes > 0) env.log.info('cut off a last batch that nobody was promised', { tornBytes });
     for (const place of damage) env.log.error('the binlog is damaged', { place });
     const pump = new Pump<Reply>(env, binlog, settings.tickMs, world.fatal, () => node.outbox?.flush());
+    const shared = { env, engine, checkpointer, fatal: world.fatal };
+    const snapshots = new Snapshots<Reply>({
+      ...shared,
+      settings: settings.snapshot,
+      slotOf: (groupId) => replicas.get(groupId),
+      send: (to, lane, bytes) => node.transport?.send(to, lane, bytes) ?? false,
+      isReachable: (nodeId) => node.isReachable(nodeId),
+      diskLow: () => replicas.diskLow,
+      installed: (slot) => observer.snapshotInstalled?.(slot),
+    });
     const replicas = new Replicas({
-      env,
-      engine,
+      ...shared,
       binlog,
       pump,
-      checkpointer,
       machine: stateMachine,
       settings: settings.slot,
+      snapshots,
       post: (to, groupId, message) => node.outbox?.post(to, groupId, message),
       statusChanged: (slot) => {
         node.slotChanged(slot);
@@ -158,7 +170,6 @@ export class Node implements SessionHost {
       },
       entryApplied: (slot, index, term, data) => observer.entryApplied?.(slot, index, term, data),
       isDown: (nodeId) => nodeId !== node.nodeId && !node.isReachable(nodeId),
-      fatal: world.fatal,
     });
     const node: Node = new Node(
       world,
@@ -168,10 +179,11 @@ export class Node implements SessionHost {
       replicas,
       pump,
       checkpointer,
+      snapshots,
       makeView(() => node),
       pid,
     );
-    await node.start(recovery.replicas, states.byReplica);
+    await node.start(recovery.replicas, await finishInstalls(engine, states, recovery.replicas.values()));
     return node;
   }
 
@@ -249,6 +261,7 @@ export class Node implements SessionHost {
     await this.placement?.close();
     await this.adopting;
     this.pump.close();
+    await this.snapshots.close();
     // Spares the next start the replay; a closed slot would not be frozen any more.
     await this.checkpointer.round();
     await this.checkpointer.close();
@@ -260,10 +273,10 @@ export class Node implements SessionHost {
 
   private async start(
     recovered: Awaited<ReturnType<typeof openBinlog>>['replicas'],
-    stored: Awaited<ReturnType<typeof readStoredStates>>['byReplica'],
+    stored: ReadonlyMap<number, StoredState>,
   ): Promise<void> {
-    this.identity = await this.readJson<Identity>(IDENTITY_FILE);
-    const topology = await this.readJson<Topology>(TOPOLOGY_FILE);
+    this.identity = await readJson<Identity>(this.world.files, IDENTITY_FILE);
+    const topology = await readJson<Topology>(this.world.files, TOPOLOGY_FILE);
     if (topology !== undefined) this.topologyView = new TopologyView(topology);
     for (const replica of recovered.values())
       await this.replicas.reopen(replica, stored.get(replica.replicaId));
@@ -272,7 +285,7 @@ export class Node implements SessionHost {
     this.checkpointer.start();
     if (this.identity !== undefined) await this.meetPeers(this.identity);
     if (topology !== undefined) await this.follow();
-    this.startPlacement(await this.registrationKey());
+    this.startPlacement(await registrationKey(this.world.files, this.world.env.random));
     this.reporter.start();
     this.watchDisk();
   }
@@ -296,7 +309,7 @@ export class Node implements SessionHost {
 
   private async registered(identity: Identity): Promise<void> {
     if (this.closed || this.identity !== undefined) return;
-    await this.writeJson(IDENTITY_FILE, identity);
+    await writeJson(this.world.files, IDENTITY_FILE, identity);
     this.identity = identity;
     try {
       await this.meetPeers(identity);
@@ -324,7 +337,7 @@ export class Node implements SessionHost {
 
   private async adoptNow(topology: Topology): Promise<void> {
     if (this.closed || topology.epoch <= this.topologyView.epoch) return;
-    await this.writeJson(TOPOLOGY_FILE, topology);
+    await writeJson(this.world.files, TOPOLOGY_FILE, topology);
     if (this.closed) return;
     this.topologyView = new TopologyView(topology);
     await this.follow();
@@ -342,9 +355,9 @@ export class Node implements SessionHost {
     try {
       if (lane === 'request') this.forwarder.onRequest(from, message);
       else if (lane === 'reply') this.forwarder.onReply(message);
-      else
-        for (const frame of this.codec.decodeFrames(message))
-          this.replicas.receive(frame.groupId, frame.message);
+      else if (lane === 'snapshot') this.snapshots.onMessage(from, message);
+      else if (lane === 'snapshotAck') this.snapshots.onAck(message);
+      else this.replicas.receiveAll(this.codec.decodeFrames(message));
     } catch (why) {
       // A peer that speaks nonsense is a peer to be ignored; our own broken invariants stop the process.
       if ((why as Error).name !== 'FormatError') return this.world.fatal(why);
@@ -356,6 +369,7 @@ export class Node implements SessionHost {
     this.leaders.forgetNode(peer);
     this.forwarder.peerDown(peer);
     this.replicas.peerDown(peer);
+    this.snapshots.peerDown(peer);
   }
 
   /** No group's message: the word itself is what counts. */
@@ -366,6 +380,7 @@ export class Node implements SessionHost {
   }
 
   private slotChanged(slot: NodeSlot): void {
+    this.snapshots.slotChanged(slot);
     this.leaders.learn(slot.birth.groupId, this.replicas.leadership(slot.birth.groupId));
     // Whether anybody asks /readyz or not: that it was ready once is remembered.
     if (!this.hasBeenReady) this.unreadiness();
@@ -400,24 +415,6 @@ export class Node implements SessionHost {
     this.replicas.diskLow = this.binlog.freeBytesLow;
     void this.binlog.purge().catch(this.world.fatal);
     this.diskTimer = this.world.env.after(DISK_CHECK_MS, () => this.watchDisk());
-  }
-
-  private async registrationKey(): Promise<string> {
-    const existing = await this.readJson<{ readonly key: string }>(REGISTRATION_FILE);
-    if (existing !== undefined) return existing.key;
-    const { random } = this.world.env;
-    const key = Array.from({ length: 4 }, () => random.u32().toString(16).padStart(8, '0')).join('');
-    await this.writeJson(REGISTRATION_FILE, { key });
-    return key;
-  }
-
-  private async readJson<T>(path: string): Promise<T | undefined> {
-    const bytes = await this.world.files.readWhole(path);
-    return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as T);
-  }
-
-  private writeJson(path: string, value: object): Promise<void> {
-    return this.world.files.writeWhole(path, Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`));
   }
 }
 

@@ -13,6 +13,7 @@ import type { StateMachine } from '../slot/machine.js';
 import type { Pump } from '../slot/pump.js';
 import type { SlotRequest } from '../slot/requests.js';
 import { Slot, type SlotSettings } from '../slot/slot.js';
+import type { SlotSnapshots } from '../slot/snapshot-install.js';
 import { SlotState } from '../slot/state.js';
 import type { StoredState } from '../slot/states.js';
 import type { Binlog, RecoveredReplica } from '../storage/binlog.js';
@@ -31,6 +32,7 @@ export interface ReplicasParts {
   readonly checkpointer: Checkpointer;
   readonly machine: StateMachine<Reply>;
   readonly settings: SlotSettings;
+  readonly snapshots: SlotSnapshots<Reply>;
   readonly post: (toNodeId: number, groupId: number, message: Message) => void;
   readonly statusChanged: (slot: NodeSlot) => void;
   readonly entryApplied: (slot: NodeSlot, index: number, term: number, data: Buffer) => void;
@@ -99,6 +101,10 @@ export class Replicas {
     return this.working;
   }
 
+  receiveAll(messages: readonly { readonly groupId: number; readonly message: Message }[]): void {
+    for (const { groupId, message } of messages) this.receive(groupId, message);
+  }
+
   receive(groupId: number, message: Message): void {
     const slot = this.byGroup.get(groupId);
     if (slot !== undefined && slot.birth.memberId === message.to) slot.receive(message);
@@ -158,7 +164,7 @@ export class Replicas {
     stored: StoredState | undefined,
     recovered: RecoveredReplica | undefined,
   ): Promise<void> {
-    const { env, engine, binlog, pump, checkpointer, machine, settings, fatal } = this.parts;
+    const { env, engine, binlog, pump, checkpointer, machine, settings, snapshots, fatal } = this.parts;
     const stateId = stored?.stateId ?? checkpointer.newStateId();
     const state = new SlotState(
       engine,
@@ -176,6 +182,7 @@ export class Replicas {
       wake: (woken) => pump.wake(woken),
       send: (from, message) => this.parts.post(nodeOf(message.to), from.birth.groupId, message),
       statusChanged: this.parts.statusChanged,
+      snapshots,
       entryApplied: this.parts.entryApplied,
       applyHeld: checkpointer.held,
       sharers: () => this.byGroup.size,

@@ -4,6 +4,7 @@
 import type { ConnectionLimits } from '../resp/connection.js';
 import type { CheckpointSettings } from '../slot/checkpoint.js';
 import type { SlotSettings } from '../slot/slot.js';
+import type { SnapshotSettings } from '../slot/snapshot-sender.js';
 import type { BinlogOptions } from '../storage/binlog.js';
 import type { PulseSettings } from './pulse.js';
 import type { RouterSettings } from './router.js';
@@ -13,6 +14,7 @@ export interface NodeSettings {
   readonly router: RouterSettings;
   readonly slot: SlotSettings;
   readonly checkpoint: CheckpointSettings;
+  readonly snapshot: SnapshotSettings;
   readonly binlog: Omit<BinlogOptions, 'onPinned'>;
   readonly connection: ConnectionLimits;
   /** Between two looks at every slot's timers. */

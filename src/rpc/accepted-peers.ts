@@ -1,5 +1,5 @@
 /**
- * The connections that peers dialled to us: the three streams of each, tied together by the connection id in their Hello.
+ * The connections that peers dialled to us: the four streams of each, tied together by the connection id in their Hello.
  *
  * Invariants: one live connection a peer, a newer one replaces the older, and an older one is refused; the streams of
  * a connection end together; nothing is handed on from a connection that has ended or was replaced. The last connection of a
@@ -19,9 +19,8 @@ import {
 } from './hello.js';
 import { LaneWriter } from './lane-writer.js';
 import type { TransportLimits } from './limits.js';
-import type { Lane, NodeId, TransportHandlers } from './transport.js';
+import type { AnswerLane, Lane, NodeId, TransportHandlers } from './transport.js';
 
-export type AnswerLane = 'ack' | 'reply';
 export type PeerCall = ServerDuplexStream<Frames, Frames>;
 
 export interface AcceptedPeersOptions {
@@ -36,6 +35,13 @@ const LANE_OF_METHOD: Readonly<Record<PeerMethodName, Lane>> = {
   Control: 'control',
   BinlogSync: 'sync',
   Forward: 'request',
+  Snapshot: 'snapshot',
+};
+
+const ANSWER_OF_METHOD: Readonly<Partial<Record<PeerMethodName, AnswerLane>>> = {
+  BinlogSync: 'ack',
+  Forward: 'reply',
+  Snapshot: 'snapshotAck',
 };
 
 export class AcceptedPeers {
@@ -128,8 +134,8 @@ class AcceptedConnection {
       return;
     }
     this.calls.set(method, call);
-    if (method === 'BinlogSync') this.lanes.set('ack', this.lane('ack', call));
-    if (method === 'Forward') this.lanes.set('reply', this.lane('reply', call));
+    const answer = ANSWER_OF_METHOD[method];
+    if (answer !== undefined) this.lanes.set(answer, this.lane(answer, call));
     call.on('data', (frames: Frames) => this.received(LANE_OF_METHOD[method], frames));
     call.on('end', () => this.end('ended by the peer', status.CANCELLED));
     call.on('cancelled', () => this.end('broken', status.CANCELLED));

@@ -1,8 +1,8 @@
 /**
  * Our connection to one peer: dialled, kept, and dialled again with bounded back-off.
  *
- * One connection is two channels (control, bulk) and three streams (Control, BinlogSync, Forward) that stand and fall together:
- * it is up when the peer has said its Hello on all three, and down as soon as one of them ends. A new attempt has new
+ * One connection is two channels (control, bulk) and four streams (Control, BinlogSync, Forward, Snapshot) that stand and
+ * fall together: it is up when the peer has said its Hello on all four, and down as soon as one of them ends. A new attempt has new
  * channels, so that grpc-js' own back-off and whatever an old socket still holds play no part in it.
  *
  * Invariants: `onUp` and `onDown` alternate; after a break no frame of that connection is handed on, and none is sent;
@@ -15,9 +15,7 @@ import { type Frames, type PeerMethodName, peerMethods } from './frames.js';
 import { type ConnectionId, checkAnswer, type PeerIdentity, writeHello } from './hello.js';
 import { LaneWriter } from './lane-writer.js';
 import { channelOptions, type TransportLimits } from './limits.js';
-import type { Lane, PeerAddress, TransportHandlers } from './transport.js';
-
-export type DialledLane = 'control' | 'sync' | 'request';
+import type { DialledLane, Lane, PeerAddress, TransportHandlers } from './transport.js';
 
 export interface DialledPeerOptions {
   readonly env: Env;
@@ -115,7 +113,7 @@ class Connection {
   private readonly streams: readonly PeerStream[];
   private readonly lanes: Readonly<Record<DialledLane, LaneWriter>>;
   private readonly deadline: Timer;
-  private answersMissing = 3;
+  private answersMissing: number;
   private state: 'connecting' | 'up' | 'ended' = 'connecting';
 
   constructor(options: DialledPeerOptions, events: ConnectionEvents) {
@@ -128,11 +126,14 @@ class Connection {
     const controlStream = this.open(control, 'Control', id);
     const syncStream = this.open(bulk, 'BinlogSync', id, 'ack');
     const forwardStream = this.open(bulk, 'Forward', id, 'reply');
-    this.streams = [controlStream, syncStream, forwardStream];
+    const snapshotStream = this.open(bulk, 'Snapshot', id, 'snapshotAck');
+    this.streams = [controlStream, syncStream, forwardStream, snapshotStream];
+    this.answersMissing = this.streams.length;
     this.lanes = {
       control: this.lane('control', controlStream),
       sync: this.lane('sync', syncStream),
       request: this.lane('request', forwardStream),
+      snapshot: this.lane('snapshot', snapshotStream),
     };
     this.deadline = options.env.after(options.limits.connectTimeoutMs, () => this.fail('no answer in time'));
   }

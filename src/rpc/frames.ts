@@ -1,7 +1,7 @@
 /**
  * The peer service on the wire: `talus.peer.v1.PeerService` without generated code and without protobufjs.
  *
- * Each of its six messages is `repeated bytes frames = 1`, so one pair of functions serves them all: a tag, a length
+ * Each of its eight messages is `repeated bytes frames = 1`, so one pair of functions serves them all: a tag, a length
  * and the bytes, for each frame. Byte-compatible with proto/talus/peer/v1/peer.proto (a test holds the two together);
  * protobufjs takes about twice the time for small frames, and types of its own. Unknown fields are skipped, as protobuf wants
  * it, so that a later version may add some.
@@ -106,7 +106,7 @@ function varintBytes(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
 }
 
-export type PeerMethodName = 'Control' | 'BinlogSync' | 'Forward';
+export type PeerMethodName = 'Control' | 'BinlogSync' | 'Forward' | 'Snapshot';
 type PeerMethod = MethodDefinition<Frames, Frames>;
 
 function method(name: PeerMethodName): PeerMethod {
@@ -127,4 +127,5 @@ export const peerMethods: Readonly<Record<PeerMethodName, PeerMethod>> = {
   Control: method('Control'),
   BinlogSync: method('BinlogSync'),
   Forward: method('Forward'),
+  Snapshot: method('Snapshot'),
 };

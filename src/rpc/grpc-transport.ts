@@ -1,13 +1,13 @@
 /**
  * The peer transport over gRPC: what `transport.ts` promises, on two TCP connections a node pair and direction.
  *
- * Every node dials every peer (dialled-peer.ts) and is dialled by it (accepted-peers.ts). `control`, `sync` and `request` go out on
- * the streams that we dialled; `ack` and `reply` go back on the streams that the peer dialled. The calls that come in
+ * Every node dials every peer (dialled-peer.ts) and is dialled by it (accepted-peers.ts). `control`, `sync`, `request` and
+ * `snapshot` go out on the streams that we dialled; `ack`, `reply` and `snapshotAck` go back on the streams that the peer dialled. The calls that come in
  * arrive through the node's one gRPC server (peer-service.ts), which hands them to `accept`.
  *
  * What a caller must know:
  * - `setPeers` and `close` call `onDown` of peers that were up before they return; `send` calls no handler.
- * - An `ack` or `reply` goes to the peer's present connection, which may be newer than the one that brought the question, and
+ * - An `ack`, `reply` or `snapshotAck` goes to the peer's present connection, which may be newer than the one that brought the question, and
  *   may be another process. The asker's `onDown`, or its death, has ended that question: so its questions bear ids that no later
  *   connection and no later process of that node uses again.
  * - Peers that dial us are known by their Hello (cluster, token), not by `setPeers`: a node may have a newer topology than ours.
@@ -20,7 +20,14 @@ import { DialledPeer } from './dialled-peer.js';
 import type { PeerMethodName } from './frames.js';
 import type { ConnectionId, PeerIdentity } from './hello.js';
 import { defaultLimits, type TransportLimits } from './limits.js';
-import type { Lane, NodeId, PeerAddress, PeerTransport, TransportHandlers } from './transport.js';
+import {
+  isAnswer,
+  type Lane,
+  type NodeId,
+  type PeerAddress,
+  type PeerTransport,
+  type TransportHandlers,
+} from './transport.js';
 
 export interface GrpcTransportOptions {
   readonly env: Env;
@@ -55,13 +62,8 @@ export class GrpcTransport implements PeerTransport {
   }
 
   send(to: NodeId, lane: Lane, message: Buffer): boolean {
-    switch (lane) {
-      case 'ack':
-      case 'reply':
-        return this.accepted.send(to, lane, message);
-      default:
-        return this.dialled.get(to)?.send(lane, message) ?? false;
-    }
+    if (isAnswer(lane)) return this.accepted.send(to, lane, message);
+    return this.dialled.get(to)?.send(lane, message) ?? false;
   }
 
   setPeers(peers: readonly PeerAddress[]): void {

@@ -8,7 +8,7 @@ import type { Security } from './credentials.js';
 import type { NodeId } from './transport.js';
 
 /** Of the peer service and what its frames hold; a change that an older node can't read raises it. */
-export const PEER_PROTOCOL_VERSION = 1;
+export const PEER_PROTOCOL_VERSION = 2;
 
 export interface PeerIdentity {
   readonly clusterId: string;

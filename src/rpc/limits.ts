@@ -36,6 +36,8 @@ export const defaultLimits: TransportLimits = {
     ack: 8 * MEBIBYTE,
     request: 96 * MEBIBYTE,
     reply: 96 * MEBIBYTE,
+    snapshot: 8 * MEBIBYTE,
+    snapshotAck: MEBIBYTE,
   },
   windowBytes: 4 * MEBIBYTE,
   connectTimeoutMs: 2000,

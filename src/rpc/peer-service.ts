@@ -42,6 +42,7 @@ export async function startPeerServer(options: PeerServerOptions): Promise<PeerS
     Control: (call: PeerCall) => transport.accept('Control', call),
     BinlogSync: (call: PeerCall) => transport.accept('BinlogSync', call),
     Forward: (call: PeerCall) => transport.accept('Forward', call),
+    Snapshot: (call: PeerCall) => transport.accept('Snapshot', call),
   });
   const health = new HealthImplementation({ '': 'SERVING', [SERVICE_NAME]: 'SERVING' });
   health.addToServer(server);

@@ -7,13 +7,22 @@
  *   ack       what comes back on that same stream: BinlogSyncAck.
  *   request   forwarded client requests and questions.
  *   reply     what comes back on that same stream.
+ *   snapshot  a slot's whole state to a member that lacks what the log no longer holds: in chunks, beside sync.
+ *   snapshotAck  what comes back on that same stream.
  *
  * `send` never blocks and never fails: what cannot be sent is dropped, and Raft or a deadline deals with it. Messages of one
  * lane of one connection arrive in order, at most once. After a break (onDown) nothing of the old connection arrives
  * any more. A lane's unsent bytes are bounded; past the bound `send` answers false and drops (never for control).
  */
 export type NodeId = number;
-export type Lane = 'control' | 'sync' | 'ack' | 'request' | 'reply';
+export type Lane = 'control' | 'sync' | 'ack' | 'request' | 'reply' | 'snapshot' | 'snapshotAck';
+/** Go back on the streams that the peer dialled. */
+export type AnswerLane = 'ack' | 'reply' | 'snapshotAck';
+export type DialledLane = Exclude<Lane, AnswerLane>;
+
+export function isAnswer(lane: Lane): lane is AnswerLane {
+  return lane === 'ack' || lane === 'reply' || lane === 'snapshotAck';
+}
 
 export interface PeerTransport {
   /** False when the message was dropped at once: no connection, or the lane is full. */

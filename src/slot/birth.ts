@@ -5,7 +5,7 @@
  * node it once left is another member.
  */
 import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
-import type { MemberId } from '../raft/message.js';
+import type { Configuration, MemberId } from '../raft/message.js';
 import { decodeList } from './entry.js';
 
 const VERSION = 1;
@@ -26,6 +26,11 @@ export function memberOf(nodeId: number, incarnation: number): MemberId {
 
 export function nodeOf(member: MemberId): number {
   return member % NODE_IDS;
+}
+
+/** What the group's first entry stands on. */
+export function birthConfiguration(birth: Birth): Configuration {
+  return { voters: birth.voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
 }
 
 export function encodeBirth(birth: Birth): Buffer {

@@ -30,7 +30,7 @@ export interface Checkpointed {
   readonly replicaId: number;
   readonly state: { readonly dirtyBytes: number };
   freeze(): { readonly frozen: FrozenState; readonly meta: StateMeta } | undefined;
-  checkpointed(meta: StateMeta): void;
+  checkpointed(meta: StateMeta, stateId: number): void;
 }
 
 /** Rows of an abandoned state that are removed in one step, and steps in one round: checkpoints must not wait for long. */
@@ -49,12 +49,17 @@ export class Checkpointer {
   private readonly slots = new Set<Checkpointed>();
   private timer: Timer | undefined;
   private running: Promise<void> | undefined;
+  /** Resolves when nothing that was asked for so far is under way. */
+  private turn: Promise<unknown> = Promise.resolve();
   private closed = false;
   /** Highest state id that the engine's counter covers. */
   private countedStateId: number;
   private stateId: number;
   /** Where clearing the oldest garbage goes on. */
   private clearing: { readonly stateId: number; readonly from: Buffer } | undefined;
+  private clearedSteps = 0;
+  /** Garbage that is being filled, by snapshots on their way in: not to be cleared. */
+  private readonly reserved = new Set<number>();
   private holding = false;
   private asked = 0;
 
@@ -88,17 +93,41 @@ export class Checkpointer {
   }
 
   /** A replica, removed before, is gone for good: what the engine holds of it becomes garbage, synced. Idempotent. */
-  async abandon(replicaId: number): Promise<void> {
-    await this.running;
-    const pointer = nodeKey('state', replicaId);
-    const stored = await this.engine.get(pointer);
-    if (stored === undefined) return;
-    const garbage = nodeKey('garbage', stored.readUInt32BE());
-    const batch: EngineWrite[] = [
-      { kind: 'delete', key: pointer },
-      { kind: 'put', key: garbage, value: Buffer.alloc(0) },
-    ];
-    await this.engine.write(batch, { sync: true });
+  abandon(replicaId: number): Promise<void> {
+    return this.alone(async () => {
+      const pointer = nodeKey('state', replicaId);
+      const stored = await this.engine.get(pointer);
+      if (stored === undefined) return;
+      const garbage = nodeKey('garbage', stored.readUInt32BE());
+      const batch: EngineWrite[] = [
+        { kind: 'delete', key: pointer },
+        { kind: 'put', key: garbage, value: Buffer.alloc(0) },
+      ];
+      await this.engine.write(batch, { sync: true });
+    });
+  }
+
+  /** A state id to be filled from elsewhere: garbage on disk until a pointer names it, and left alone until it is released. */
+  reserveState(): Promise<number> {
+    return this.alone(async () => {
+      const stateId = this.newStateId();
+      this.reserved.add(stateId);
+      const garbage = { kind: 'put', key: nodeKey('garbage', stateId), value: Buffer.alloc(0) } as const;
+      await this.engine.write([garbage, ...this.counterWrites()], { sync: true });
+      return stateId;
+    });
+  }
+
+  /** It is in use by now, or garbage like any other. */
+  releaseState(stateId: number): void {
+    this.reserved.delete(stateId);
+  }
+
+  /** Does what no round of checkpoints may cross, nor any other work of this kind: each in its turn. */
+  alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.turn.then(work);
+    this.turn = result.catch(() => {});
+    return result;
   }
 
   get dirtyBytes(): number {
@@ -120,7 +149,7 @@ export class Checkpointer {
   /** Writes everything that is dirty now; concurrent calls share one round. */
   round(): Promise<void> {
     if (this.closed) return Promise.resolve();
-    this.running ??= this.writeAll().then(
+    this.running ??= this.alone(() => this.writeAll()).then(
       () => {
         this.running = undefined;
       },
@@ -136,6 +165,7 @@ export class Checkpointer {
   async close(): Promise<void> {
     this.timer?.cancel();
     await this.running;
+    await this.turn;
     this.closed = true;
   }
 
@@ -172,12 +202,17 @@ export class Checkpointer {
         batch.push({ kind: 'put', key: nodeKey('garbage', id), value: Buffer.alloc(0) });
       }
     }
-    if (this.stateId > this.countedStateId) {
-      this.countedStateId = this.stateId;
-      batch.push({ kind: 'put', key: nodeKey('counter', 0), value: u32(this.stateId) });
-    }
+    batch.push(...this.counterWrites());
     await this.engine.write(batch, { sync: true });
-    for (const { slot, meta } of taken) slot.checkpointed(meta);
+    // At once: whoever looks for a slot's stored state must not find one that is about to be cleared.
+    for (const { slot, frozen, meta } of taken) slot.checkpointed(meta, frozen.stateId);
+  }
+
+  /** Covers every id given out so far. */
+  private counterWrites(): EngineWrite[] {
+    if (this.stateId === this.countedStateId) return [];
+    this.countedStateId = this.stateId;
+    return [{ kind: 'put', key: nodeKey('counter', 0), value: u32(this.stateId) }];
   }
 
   private async encodeCells(frozen: FrozenState, batch: EngineWrite[]): Promise<void> {
@@ -192,14 +227,21 @@ export class Checkpointer {
 
   /** Removes abandoned states in bounded steps, some a round; a crash in between begins the state again. */
   private async clearGarbage(): Promise<void> {
+    this.clearedSteps = 0;
+    for (let id = await this.nextGarbage(); id !== undefined; id = await this.nextGarbage()) {
+      if (!(await this.clearSome(id))) return;
+      const key = nodeKey('garbage', id);
+      // The deletes are made durable while the marker stands: in a crash it may not vanish before what it marks.
+      await this.engine.write([{ kind: 'put', key, value: Buffer.alloc(0) }], { sync: true });
+      await this.engine.write([{ kind: 'delete', key }], { sync: true });
+    }
+  }
+
+  private async nextGarbage(): Promise<number | undefined> {
     const cursor = this.engine.iterate(nodeAreaRange('garbage'));
-    const [first] = await cursor.next(1);
+    const rows = await cursor.next(this.reserved.size + 1);
     await cursor.close();
-    if (first === undefined) return;
-    if (!(await this.clearSome(parseNodeKey(first[0])))) return;
-    // The deletes are made durable while the marker stands: in a crash it may not vanish before what it marks.
-    await this.engine.write([{ kind: 'put', key: first[0], value: Buffer.alloc(0) }], { sync: true });
-    await this.engine.write([{ kind: 'delete', key: first[0] }], { sync: true });
+    return rows.map(([key]) => parseNodeKey(key)).find((stateId) => !this.reserved.has(stateId));
   }
 
   /** Whether nothing of the state is left. */
@@ -211,7 +253,8 @@ export class Checkpointer {
       to,
     });
     let page = await rows.next(CLEARED_ROWS);
-    for (let step = 0; page.length > 0 && this.mayClear(step); step++) {
+    while (page.length > 0 && this.mayClear()) {
+      this.clearedSteps++;
       const batch = page.map(([key]): EngineWrite => ({ kind: 'delete', key }));
       await this.engine.write(batch, { sync: false });
       page = await rows.next(CLEARED_ROWS);
@@ -221,8 +264,9 @@ export class Checkpointer {
     return page.length === 0;
   }
 
-  private mayClear(step: number): boolean {
-    return step === 0 || (step < CLEARED_STEPS_MAX && this.dirtyBytes <= this.settings.dirtyBytesTarget);
+  private mayClear(): boolean {
+    const { clearedSteps: steps, dirtyBytes, settings } = this;
+    return steps === 0 || (steps < CLEARED_STEPS_MAX && dirtyBytes <= settings.dirtyBytesTarget);
   }
 }
 

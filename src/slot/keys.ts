@@ -118,6 +118,18 @@ export function stateRange(stateId: number): { readonly from: Buffer; readonly t
   return { from: areaKey(stateId, 0), to: areaKey(stateId + 1, 0) };
 }
 
+/** What is left of a state's row key without the state it belongs to; with `keyInState` it moves to another state. */
+export function keyWithoutState(bytes: Buffer): Buffer {
+  return bytes.subarray(4);
+}
+
+export function keyInState(stateId: number, rest: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(4 + rest.length);
+  out.writeUInt32BE(stateId);
+  rest.copy(out, 4);
+  return out;
+}
+
 /** `state`: replica -> its state. `garbage`: a state to be cleared. `counter`: the newest state id. */
 export type NodeArea = 'state' | 'garbage' | 'counter';
 const NODE_AREAS: readonly NodeArea[] = ['state', 'garbage', 'counter'];

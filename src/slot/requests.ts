@@ -140,6 +140,11 @@ export class Requests<R> {
     });
   }
 
+  /** A snapshot took the place of the entries up to `index`: what became of ours among them is not known here. */
+  passed(index: number): void {
+    for (const at of [...this.pending.keys()]) if (at <= index) this.giveUp(at);
+  }
+
   refuseWrites(writes: readonly TakenWrite<R>[], why: RefusalReason): void {
     for (const write of writes) this.settleWrite(write, { kind: 'refused', why });
   }

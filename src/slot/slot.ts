@@ -16,16 +16,18 @@ import type { RaftSettings, RaftStatus, Ready } from '../raft/ready.js';
 import type { Binlog, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
 import type { Engine } from '../storage/engine.js';
 import { EntryRun } from './apply.js';
-import { type Birth, nodeOf } from './birth.js';
-import { bytesOfGroup, ENTRY_HEAD_BYTES_MAX, encodeEntry, RULES } from './entry.js';
+import { type Birth, birthConfiguration, nodeOf } from './birth.js';
 import { Loader } from './loader.js';
 import { LogTail } from './log-tail.js';
 import type { StateMachine } from './machine.js';
+import { Proposals } from './proposals.js';
 import { Reads } from './reads.js';
 import type { StateMeta } from './record.js';
-import { Requests, type SlotRequest, type TakenWrite } from './requests.js';
+import { Requests, type SlotRequest } from './requests.js';
+import { Installs, type ReceivedSnapshot, type SlotSnapshots } from './snapshot-install.js';
 import { SlotClock } from './stamp.js';
 import type { FrozenState, SlotState } from './state.js';
+import type { StoredState } from './states.js';
 
 export interface SlotSettings {
   readonly raft: RaftSettings;
@@ -53,6 +55,7 @@ export interface SlotParts<R> {
   readonly wake: (slot: Slot<R>) => void;
   readonly send: (slot: Slot<R>, message: Message) => void;
   readonly statusChanged: (slot: Slot<R>) => void;
+  readonly snapshots: SlotSnapshots<R>;
   /** An entry was applied; for oracles and metrics. */
   readonly entryApplied: (slot: Slot<R>, index: number, term: number, data: Buffer) => void;
   /** Applying must wait: too much is dirty. Asked between entries. */
@@ -86,15 +89,17 @@ export class Slot<R> {
   private appliedIndex: number;
   private appliedTerm: number;
   /** Entries up to here were on disk at start: their stamps say nothing about time elapsed. */
-  private readonly replayedIndex: number;
+  private replayedIndex: number;
   private durableIndex: number;
+  /** What the engine holds of this slot: as of the newest checkpoint that finished. */
+  stored: StoredState | undefined;
+  /** Snapshots that take the place of state and log. */
+  readonly installs: Installs;
   private readonly tail: LogTail;
   private readContext = 0;
   private readonly loader: Loader;
   private readonly reads: Reads<R>;
-  private clockWanted = false;
-  /** The newest entry that this leader knows to be on its way: it moves slot time when it comes. */
-  private clockEntryIndex = 0;
+  private readonly proposals: Proposals<R>;
   private closed = false;
 
   constructor(
@@ -110,7 +115,8 @@ export class Slot<R> {
     this.appliedTerm = meta?.appliedTerm ?? 0;
     this.durableIndex = this.appliedIndex;
     this.replayedIndex = recovered?.lastIndex ?? 0;
-    this.tail = new LogTail(recovered?.compactedIndex ?? 0);
+    this.stored = meta && { stateId: state.stateId, meta };
+    this.tail = new LogTail(recovered?.compactedIndex ?? 0, settings.logTailBytes);
     this.clock = new SlotClock(env);
     if (meta !== undefined) this.clock.observe(meta.timeMs, false);
     const poolBytes = (): number => settings.poolBytes / parts.sharers();
@@ -120,6 +126,15 @@ export class Slot<R> {
       wantClock: () => this.wantClock(),
       seed: () => env.random.u32(),
       leaseHolds: () => this.raft.leaseHolds(this.now()),
+    });
+    this.installs = new Installs(parts.engine, {
+      replicaId,
+      wants: ({ term, meta }) => this.wants(term, meta.appliedIndex),
+      isMidEntry: () => this.run !== undefined,
+      leftBehind: () => this.state.leftBehind,
+      switchTo: (snapshot) => this.switchTo(snapshot),
+      wake: () => this.wake(),
+      fatal: parts.fatal,
     });
     this.raft = new Raft({
       id: birth.memberId,
@@ -131,6 +146,10 @@ export class Slot<R> {
       nowMs: env.monotonicMs(),
       random: env.random,
       settings: settings.raft,
+    });
+    this.proposals = new Proposals(env, this.raft, this.requests, this.clock, {
+      entryBytesTarget: settings.entryBytesTarget,
+      proposalBytesMax: settings.raft.proposalBytesMax,
     });
   }
 
@@ -169,14 +188,14 @@ export class Slot<R> {
   }
 
   receive(message: Message): void {
-    if (this.closed) return;
+    if (this.closed || this.installs.deaf) return;
     this.raft.step(message, this.now());
     this.wake();
   }
 
   /** Called by the pump's clock; cheap when nothing is due. */
   tick(nowMs: number): void {
-    if (nowMs >= this.raft.nextTickMs) {
+    if (nowMs >= this.raft.nextTickMs && !this.installs.deaf) {
       this.raft.tick(nowMs);
       this.wake();
     }
@@ -217,7 +236,7 @@ export class Slot<R> {
   }
 
   get wantsToPropose(): boolean {
-    return this.requests.waitingCount > 0 || this.clockWanted;
+    return this.proposals.wanted;
   }
 
   /**
@@ -226,11 +245,7 @@ export class Slot<R> {
    */
   proposeWaiting(): void {
     if (!this.isLeader || this.appliedTerm !== this.raft.status.term) return;
-    while (this.wantsToPropose) {
-      const writes = this.takeBatch();
-      if (writes.length === 0 && !this.clockWanted) return;
-      if (!this.proposeBatch(writes)) return;
-    }
+    this.proposals.proposeAll();
   }
 
   /** Takes what the core has ready; records to save go to `records`, what waits for them to `afterSave`. */
@@ -240,13 +255,14 @@ export class Slot<R> {
       this.handle(ready, records, afterSave);
     }
     this.applyQueue();
+    this.installs.turn(records, afterSave);
     // Between entries only: a read never sees half of one.
     if (this.run === undefined) this.reads.serve(this.appliedIndex);
   }
 
   /** What a checkpoint writes of this slot; undefined when it must wait or there is nothing new. */
   freeze(): { readonly frozen: FrozenState; readonly meta: StateMeta } | undefined {
-    if (this.closed || this.run !== undefined) return undefined;
+    if (this.closed || this.run !== undefined || this.installs.deaf) return undefined;
     if (this.appliedIndex === this.durableIndex && !this.state.hasUnwritten) return undefined;
     const meta: StateMeta = {
       appliedIndex: this.appliedIndex,
@@ -259,14 +275,14 @@ export class Slot<R> {
   }
 
   /** That checkpoint is in the engine, synced: the log up to it is no longer needed for recovery. */
-  checkpointed(meta: StateMeta): void {
+  checkpointed(meta: StateMeta, stateId: number): void {
     this.state.thaw();
     this.durableIndex = meta.appliedIndex;
+    this.stored = { stateId, meta };
     this.loader.trim();
-    const releasable = this.tail.releasable(
-      this.durableIndex,
-      this.parts.settings.logTailBytes / this.parts.sharers(),
-    );
+    const { settings, sharers, snapshots } = this.parts;
+    const tailBytes = settings.logTailBytes / sharers();
+    const releasable = this.tail.releasable(this.durableIndex, tailBytes, snapshots.needed(this));
     if (releasable > 0) {
       this.raft.compact(releasable);
       this.parts.binlog.release(this.replicaId, releasable);
@@ -274,9 +290,22 @@ export class Slot<R> {
     this.wake();
   }
 
+  /** How a snapshot for `member` ended. */
+  snapshotReported(member: MemberId, ok: boolean): void {
+    this.raft.snapshotReported(member, ok);
+    this.wake();
+  }
+
+  /** A leader has a snapshot for this replica. False: it needs none, or not that leader's. */
+  offered(message: Extract<Message, { kind: 'snapshot' }>): boolean {
+    this.receive(message);
+    return this.wants(message.term, message.mark.index);
+  }
+
   /** No request is taken any more; those not in the log are refused, the others' outcome is unknown. */
   close(): void {
     this.closed = true;
+    this.installs.close();
     this.requests.close();
   }
 
@@ -298,45 +327,6 @@ export class Slot<R> {
     const candidates = votersOf(this.raft.status.configuration).filter((member) => member !== leader);
     const turn = candidates.indexOf(birth.memberId) + birth.groupId;
     return candidates.length === 0 ? 0 : turn % candidates.length;
-  }
-
-  private takeBatch(): TakenWrite<R>[] {
-    const { entryBytesTarget, raft } = this.parts.settings;
-    let bytes = ENTRY_HEAD_BYTES_MAX;
-    let count = 0;
-    return this.requests.takeWaiting((request) => {
-      const more = bytesOfGroup(request.group);
-      // Never past what the core takes: a large command must not have its neighbours refused.
-      if (count > 0 && (bytes >= entryBytesTarget || bytes + more > raft.proposalBytesMax)) return false;
-      bytes += more;
-      count++;
-      return true;
-    });
-  }
-
-  /** False when the core takes no more for now. */
-  private proposeBatch(writes: TakenWrite<R>[]): boolean {
-    const { random } = this.parts.env;
-    const data = encodeEntry({
-      rules: RULES,
-      timeMs: this.clock.stamp(),
-      seedHigh: random.u32(),
-      seedLow: random.u32(),
-      groups: writes.map((write) => write.request.group),
-    });
-    const result = this.raft.propose(data, this.now());
-    if (result.kind === 'accepted') {
-      this.clockWanted = false;
-      this.clockEntryIndex = result.index;
-      if (writes.length > 0) this.requests.appended(result.index, result.term, writes);
-      return true;
-    }
-    if (result.why === 'tooLarge') {
-      this.requests.refuseWrites(writes, 'tooLarge');
-      return true;
-    }
-    this.requests.putBack(writes);
-    return false;
   }
 
   private askReadIndex(): void {
@@ -366,15 +356,7 @@ export class Slot<R> {
       else this.requests.readIndexRefused(read.context);
     }
     for (const load of ready.loads) void this.loadEntries(load);
-    for (const member of ready.snapshotsWanted) {
-      const { groupId, slot } = this.birth;
-      const follower = nodeOf(member);
-      this.parts.env.log.error('a follower lags beyond the kept log and stays behind', {
-        groupId,
-        slot,
-        follower,
-      });
-    }
+    for (const member of ready.snapshotsWanted) this.parts.snapshots.wanted(this, member);
     if (ready.status !== undefined) this.roleChanged(ready.status);
   }
 
@@ -387,13 +369,13 @@ export class Slot<R> {
   }
 
   private roleChanged(status: RaftStatus): void {
-    if (status.role !== 'leader') {
+    if (status.role === 'leader') {
+      this.proposals.lead(status.lastIndex);
+      this.noteWhoIsDown(status.configuration);
+    } else {
+      this.proposals.follow();
       this.requests.lostLeadership();
-      this.clockWanted = false;
     }
-    // What an earlier term of ours proposed beyond this was cut off and will never come.
-    else this.clockEntryIndex = status.lastIndex;
-    if (status.role === 'leader') this.noteWhoIsDown(status.configuration);
     this.parts.statusChanged(this);
   }
 
@@ -418,7 +400,7 @@ export class Slot<R> {
 
   private applyQueue(): void {
     while (this.queue.length > 0 && !this.loading) {
-      if (this.run === undefined && this.parts.applyHeld()) return;
+      if (this.run === undefined && (this.installs.waiting || this.parts.applyHeld())) return;
       const entry = this.queue[0]!;
       if (entry.kind === 'command' && !this.applyCommands(entry)) return;
       this.queue.shift();
@@ -457,10 +439,34 @@ export class Slot<R> {
     this.parts.entryApplied(this, entry.index, entry.term, entry.data);
   }
 
+  private wants(term: number, index: number): boolean {
+    const { status } = this.raft;
+    return !this.closed && !this.installs.deaf && status.term === term && status.commitIndex < index;
+  }
+
+  /** The binlog's mark and the engine's pointer say so already: memory is the snapshot's. */
+  private switchTo({ stateId, meta, expiry }: ReceivedSnapshot): void {
+    if (this.closed) return;
+    const { appliedIndex: index, appliedTerm: term, configuration } = meta;
+    this.state.replace(stateId, meta.keys, expiry);
+    this.clock.observe(meta.timeMs, false);
+    this.appliedIndex = index;
+    this.appliedTerm = term;
+    this.durableIndex = index;
+    this.stored = { stateId, meta };
+    this.queue.length = 0;
+    this.tail.restart(index);
+    this.raft.restored({ index, term, configuration });
+    // What stood in the log behind the mark and went with it was never applied here.
+    this.replayedIndex = Math.min(this.replayedIndex, this.raft.status.lastIndex);
+    this.requests.passed(index);
+    this.parts.snapshots.installed(this);
+  }
+
   /** A read met a key that is dead but not removed: an entry stamped later will. */
   private wantClock(): boolean {
     if (!this.isLeader) return false;
-    this.clockWanted = true;
+    this.proposals.wantClock();
     this.wake();
     return true;
   }
@@ -469,11 +475,7 @@ export class Slot<R> {
   private lookForDue(): void {
     const { expiry } = this.state;
     expiry.tidy(this.state.judgeDue);
-    const idle = this.appliedIndex >= this.clockEntryIndex;
+    const idle = this.proposals.isIdleAt(this.appliedIndex);
     if (idle && expiry.nextMs <= this.clock.nowMs()) this.wantClock();
   }
-}
-
-function birthConfiguration(birth: Birth): Configuration {
-  return { voters: birth.voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
 }

@@ -31,7 +31,7 @@ export class SlotState {
   private dirty = new DirtyCells();
   private frozen: FrozenState | undefined;
   private abandoned: number[] = [];
-  readonly expiry = new ExpiryHeap();
+  expiry = new ExpiryHeap();
   private complete: boolean;
   keys: number;
   poolBytes = 0;
@@ -63,11 +63,23 @@ export class SlotState {
 
   /** Loads the expiry index; once, before anything else. */
   async open(): Promise<void> {
-    const cursor = this.engine.iterate(expiryRange(this.stateId));
-    for (let page = await cursor.next(1000); page.length > 0; page = await cursor.next(1000)) {
-      for (const [bytes] of page) this.expiry.added(parseExpiryKey(bytes));
-    }
-    await cursor.close();
+    this.expiry = await loadExpiry(this.engine, this.stateId);
+  }
+
+  /** State ids that the engine may still point to or hold, once this state is replaced. */
+  get leftBehind(): readonly number[] {
+    return [...this.abandoned, this.stateId];
+  }
+
+  /** The engine points to another state now, a snapshot's: nothing that memory holds is true any more. */
+  replace(stateId: number, keys: number, expiry: ExpiryHeap): void {
+    invariant(this.frozen === undefined, 'a frozen state is replaced', { stateId });
+    this.forget();
+    this.abandoned = [];
+    this.stateId = stateId;
+    this.keys = keys;
+    this.complete = keys === 0;
+    this.expiry = expiry;
   }
 
   /** The cell, `absent` where the key is known not to exist, undefined where only the engine knows. */
@@ -101,13 +113,10 @@ export class SlotState {
   clear(): void {
     this.abandoned.push(this.stateId);
     this.stateId = this.newStateId();
-    this.cells.clear();
-    this.dirty = new DirtyCells();
-    this.poolBytes = 0;
+    this.forget();
     this.keys = 0;
     this.complete = true;
     this.expiry.clear();
-    this.generation++;
   }
 
   /** Is this expiry the key's own now? */
@@ -178,6 +187,13 @@ export class SlotState {
     yield* this.dirty.from(position);
   }
 
+  private forget(): void {
+    this.cells.clear();
+    this.dirty = new DirtyCells();
+    this.poolBytes = 0;
+    this.generation++;
+  }
+
   private install(
     key: Buffer,
     name: string,
@@ -194,6 +210,17 @@ export class SlotState {
     this.cells.delete(cell.name);
     this.poolBytes -= cellBytes(cell);
   }
+}
+
+/** Which keys of a stored state die, and when. */
+export async function loadExpiry(engine: Engine, stateId: number): Promise<ExpiryHeap> {
+  const expiry = new ExpiryHeap();
+  const cursor = engine.iterate(expiryRange(stateId));
+  for (let page = await cursor.next(1000); page.length > 0; page = await cursor.next(1000)) {
+    for (const [bytes] of page) expiry.added(parseExpiryKey(bytes));
+  }
+  await cursor.close();
+  return expiry;
 }
 
 /** The engine writes of one dirty cell of state `stateId`. */

@@ -12,7 +12,7 @@ import { readStoredStates } from '../../src/slot/states.js';
 import type { RecoveredReplica } from '../../src/storage/binlog.js';
 import { MemoryEngine } from '../../src/storage/memory-engine.js';
 import { VirtualClock } from '../pm/virtual-env.js';
-import { HandBinlog, SETTINGS } from '../slot/group.js';
+import { HandBinlog, noSnapshots, SETTINGS } from '../slot/group.js';
 import { CHECKPOINT } from '../slot/home.js';
 
 const SELF = 1;
@@ -41,6 +41,7 @@ class Ground {
     checkpointer: this.checkpointer,
     machine: stateMachine,
     settings: SETTINGS,
+    snapshots: noSnapshots(),
     post: (to, groupId, message) => void this.events.push(`${groupId} to ${to}: ${message.kind}`),
     statusChanged: () => {},
     entryApplied: () => {},

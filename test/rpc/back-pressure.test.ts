@@ -10,6 +10,7 @@ import { GrpcTransport } from '../../src/rpc/grpc-transport.js';
 import { writeHello } from '../../src/rpc/hello.js';
 import { defaultLimits } from '../../src/rpc/limits.js';
 import { loadProto, serviceDefinition } from '../../src/rpc/proto.js';
+import type { DialledLane } from '../../src/rpc/transport.js';
 import { eventually, loopbackEnv } from './loopback.js';
 
 const limit = { timeout: 20_000 };
@@ -38,6 +39,7 @@ async function startReader(mute?: string) {
     Control: accept('Control'),
     BinlogSync: accept('BinlogSync'),
     Forward: accept('Forward'),
+    Snapshot: accept('Snapshot'),
   });
   const port = await new Promise<number>((resolve, reject) => {
     const bound = (error: Error | null, boundPort: number) => (error ? reject(error) : resolve(boundPort));
@@ -84,7 +86,7 @@ async function startPair(
 const chunk = Buffer.alloc(256 * 1024, 1);
 
 /** Sends chunks until the lane refuses; answers how many it took. */
-async function clog(transport: GrpcTransport, lane: 'sync' | 'request' | 'control'): Promise<number> {
+async function clog(transport: GrpcTransport, lane: DialledLane): Promise<number> {
   let taken = 0;
   // Full for several turns: neither the queue nor what HTTP/2 takes by itself has room left.
   for (let refusals = 0; refusals < 20; ) {
@@ -117,6 +119,21 @@ test(
     assert.equal(downs(), 0);
   },
 );
+
+test('a clogged Snapshot stops nothing else, BinlogSync beside it included', limit, async (t) => {
+  const { peer, transport, replies, downs } = await startPair(t);
+  for (const name of ['Control', 'BinlogSync', 'Forward']) peer.read(name);
+  const taken = await clog(transport, 'snapshot');
+  assert.ok(taken >= 31 && taken <= 33, `${taken} chunks taken`);
+  for (const lane of ['control', 'sync', 'request'] as const) transport.send(2, lane, chunk);
+  const arrived = (): number =>
+    ['Control', 'BinlogSync', 'Forward'].reduce((sum, name) => sum + peer.messages.get(name)!.length, 0);
+  await eventually(() => arrived() === 3);
+  peer.calls.get('Snapshot')!.write({ frames: [Buffer.from('refused')] });
+  await eventually(() => replies.length > 0);
+  assert.deepEqual(replies, ['snapshotAck refused']);
+  assert.equal(downs(), 0);
+});
 
 test('a lane that was full goes on when its reader does, with everything that it took', limit, async (t) => {
   const unsentBytesMax = { ...defaultLimits.unsentBytesMax, sync: 2 * 1024 * 1024 };

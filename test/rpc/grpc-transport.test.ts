@@ -13,7 +13,7 @@ test('each lane brings its messages in order, each once, both ways', limit, asyn
   const [one, two] = [await startNode(1), await startNode(2)];
   t.after(() => Promise.all([one.close(), two.close()]));
   await joinAll(one, two);
-  const lanes = ['control', 'sync', 'ack', 'request', 'reply'] as const;
+  const lanes = ['control', 'sync', 'ack', 'request', 'reply', 'snapshot', 'snapshotAck'] as const;
   for (const text of numbered(2000)) {
     for (const lane of lanes) {
       assert.ok(one.transport.send(2, lane, Buffer.from(text)));
@@ -21,7 +21,7 @@ test('each lane brings its messages in order, each once, both ways', limit, asyn
     }
     if (Number(text) % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
-  await eventually(() => one.received.length >= 10_000 && two.received.length >= 10_000);
+  await eventually(() => one.received.length >= 14_000 && two.received.length >= 14_000);
   for (const node of [one, two]) {
     for (const lane of lanes) assert.deepEqual(textsOf(node, lane), numbered(2000));
   }
@@ -70,7 +70,7 @@ test('three nodes: answers go back to the node that asked', limit, async (t) => 
 test('without a connection every lane drops and says so', limit, async (t) => {
   const [one, two] = [await startNode(1), await startNode(2)];
   t.after(() => Promise.all([one.close(), two.close()]));
-  for (const lane of ['control', 'sync', 'ack', 'request', 'reply'] as const) {
+  for (const lane of ['control', 'sync', 'ack', 'request', 'reply', 'snapshot', 'snapshotAck'] as const) {
     assert.equal(one.transport.send(2, lane, Buffer.from('x')), false);
   }
   one.transport.setPeers([two.address]);

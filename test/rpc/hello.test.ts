@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Client, type Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { loadSecurity } from '../../src/rpc/credentials.js';
 import { peerMethods } from '../../src/rpc/frames.js';
-import { writeHello } from '../../src/rpc/hello.js';
+import { PEER_PROTOCOL_VERSION, writeHello } from '../../src/rpc/hello.js';
 import { downs, eventually, SilentProxy, startNode, type TestNode, textsOf, ups } from './loopback.js';
 
 const limit = { timeout: 20_000 };
@@ -47,8 +47,11 @@ test('the refusals of the Hello', limit, async (t) => {
     'node 1 is myself',
   ]);
   const newer = helloOf(token, 'test', 2);
-  newer.set('talus-protocol', '2');
-  assert.deepEqual(await refusal(newer), [status.FAILED_PRECONDITION, 'peer protocol 2, want 1']);
+  newer.set('talus-protocol', String(PEER_PROTOCOL_VERSION + 1));
+  assert.deepEqual(await refusal(newer), [
+    status.FAILED_PRECONDITION,
+    `peer protocol ${PEER_PROTOCOL_VERSION + 1}, want ${PEER_PROTOCOL_VERSION}`,
+  ]);
   const garbled = helloOf(token, 'test', 2);
   garbled.set('talus-connection', 'nonsense');
   assert.deepEqual(await refusal(garbled), [status.FAILED_PRECONDITION, 'malformed hello']);

@@ -1,9 +1,10 @@
 /**
- * Every effect of the scripted story, crashed in every way; and some thousand random worlds.
+ * Every effect of the scripted stories, crashed in every way; and some thousand random worlds.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countEffects, crashAt } from './crash-script.js';
+import { countEffects, crashAt, LIFE } from './crash-script.js';
+import { INSTALL } from './install-story.js';
 import type { EndMode } from './sim-machine.js';
 import { simulate } from './simulate.js';
 
@@ -13,16 +14,18 @@ const SEEDS = 5000;
 
 for (const mode of MODES) {
   for (const who of ['one', 'all'] as const) {
-    test(`a crash of ${who} at every effect: ${mode}`, async () => {
-      const effects = await countEffects();
-      const failures: string[] = [];
-      for (let effect = 0; effect < effects; effect++) {
-        await crashAt({ effect, who, mode }).catch((why: Error) =>
-          failures.push(`effect ${effect}: ${why.message}`),
-        );
-      }
-      assert.deepEqual(failures, []);
-    });
+    for (const story of [LIFE, INSTALL]) {
+      test(`${story === LIFE ? 'a life' : 'a snapshot'}: a crash of ${who} at every effect: ${mode}`, async () => {
+        const effects = await countEffects(story);
+        const failures: string[] = [];
+        for (let effect = 0; effect < effects; effect++) {
+          await crashAt(story, { effect, who, mode }).catch((why: Error) =>
+            failures.push(`effect ${effect}: ${why.message}`),
+          );
+        }
+        assert.deepEqual(failures, []);
+      });
+    }
   }
 }
 

@@ -1,12 +1,16 @@
 /**
- * The scripted story (crash-script.ts), crashed at every one of its effects: one machine, then all at once.
+ * The scripted stories (crash-script.ts, install-story.ts), crashed at every one of their effects: one machine, then all at once.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type CrashPoint, countEffects, crashAt } from './crash-script.js';
+import { type CrashPoint, countEffects, crashAt, LIFE, type Story } from './crash-script.js';
+import { INSTALL } from './install-story.js';
 
-/** Fewer, and the story lost something on the way. */
-const EFFECTS_MIN = 400;
+/** With fewer effects a story has lost something on the way. */
+const STORIES: readonly (readonly [name: string, story: Story, effectsMin: number])[] = [
+  ['a life', LIFE, 400],
+  ['a snapshot', INSTALL, 100],
+];
 interface Case extends Omit<CrashPoint, 'effect'> {
   /** 1: every effect. The rest is left to crash-points.long.ts. */
   readonly every: number;
@@ -19,16 +23,18 @@ const CASES: readonly Case[] = [
   { who: 'all', mode: 'drop', every: 5 },
 ];
 
-for (const { who, mode, every } of CASES) {
-  test(`a crash of ${who} at one effect in ${every}, unsynced bytes: ${mode}`, async () => {
-    const effects = await countEffects();
-    assert.ok(effects >= EFFECTS_MIN, `only ${effects} effects`);
-    const failures: string[] = [];
-    for (let effect = 0; effect < effects; effect += every) {
-      await crashAt({ effect, who, mode }).catch((why: Error) =>
-        failures.push(`effect ${effect}: ${why.message}`),
-      );
-    }
-    assert.deepEqual(failures, []);
-  });
+for (const [name, story, effectsMin] of STORIES) {
+  for (const { who, mode, every } of CASES) {
+    test(`${name}: a crash of ${who} at one effect in ${every}, unsynced bytes: ${mode}`, async () => {
+      const effects = await countEffects(story);
+      assert.ok(effects >= effectsMin, `only ${effects} effects`);
+      const failures: string[] = [];
+      for (let effect = 0; effect < effects; effect += every) {
+        await crashAt(story, { effect, who, mode }).catch((why: Error) =>
+          failures.push(`effect ${effect}: ${why.message}`),
+        );
+      }
+      assert.deepEqual(failures, []);
+    });
+  }
 }

@@ -1,8 +1,8 @@
 /**
- * One short story, told again and again with a crash at another effect each time.
+ * Short stories, told again and again with a crash at another effect each time.
  *
- * The story: three nodes are born and elect, clients write, keys expire, everything is checkpointed, flushed, written again, a node is
- * restarted. Its effects (files, engine, messages, in the order in which the world carries them out) are counted once; then it is
+ * `LIFE`: three nodes are born and elect, clients write, keys expire, everything is checkpointed, flushed, written again, a node is
+ * restarted. `INSTALL` is in install-story.ts. A story's effects (files, engine, messages, in the order in which the world carries them out) are counted once; then it is
  * told with a crash at effect k: of the machine whose effect that is, or of all machines at once. What follows must be what
  * `inOrder` asks for: nothing acknowledged lost, no vote given twice, equal replicas, also after one more power cut.
  */
@@ -21,47 +21,66 @@ export interface CrashPoint {
   readonly mode: EndMode;
 }
 
+export interface Story {
+  readonly scenario: Scenario;
+  /** Calls `from` where the crashes may begin; resolves when the world is in order again. */
+  tell(world: World, workload: Workload, from: () => void): Promise<void>;
+  /** Of the undisturbed story: did it tell what it is for? */
+  check(world: World): void;
+}
+
 const SEED = 7;
 const KIB = 1024;
 const STEP_MS_MAX = 20_000;
 const DOWN_US = 40_000;
 
 /** How many effects the undisturbed story has, up to where the judging begins. */
-export async function countEffects(): Promise<number> {
-  let effects = 0;
+export async function countEffects(story: Story): Promise<number> {
+  let effects = -1;
   let told = 0;
-  await runWorld({ seed: SEED, scenario: STORY, effect: () => ++effects < 0 }, async (world) => {
-    const workload = await story(world);
+  const effect = (): boolean => {
+    if (effects >= 0) effects++;
+    return false;
+  };
+  await runWorld({ seed: SEED, scenario: story.scenario, effect }, async (world) => {
+    const workload = newWorkload(world, story.scenario);
+    await story.tell(world, workload, () => {
+      effects = 0;
+    });
     told = effects;
+    story.check(world);
     return inOrder(world, workload);
   });
   return told;
 }
 
-export function crashAt(point: CrashPoint): Promise<RunResult> {
-  let effects = 0;
+export function crashAt(story: Story, point: CrashPoint): Promise<RunResult> {
+  let effects = -1;
   let world: World | undefined;
   const effect = (machine: SimMachine): boolean => {
-    if (effects++ !== point.effect) return false;
+    if (effects < 0 || effects++ !== point.effect) return false;
     const victims = point.who === 'one' ? [machine] : world!.machines;
     for (const victim of victims) crash(world!, victim, point.mode);
     return true;
   };
-  return runWorld({ seed: SEED, scenario: STORY, effect }, async (own) => {
+  return runWorld({ seed: SEED, scenario: story.scenario, effect }, async (own) => {
     world = own;
-    const workload = await story(own);
+    const workload = newWorkload(own, story.scenario);
+    await story.tell(own, workload, () => {
+      effects = 0;
+    });
     return inOrder(own, workload);
   });
 }
 
-function crash(world: World, machine: SimMachine, mode: EndMode): void {
+export function crash(world: World, machine: SimMachine, mode: EndMode): void {
   if (machine.life === undefined) return;
   world.endMachine(machine, mode);
   world.scheduler.after(DOWN_US, 'reboot', undefined, () => world.bootIfDown(machine));
 }
 
-async function story(world: World): Promise<Workload> {
-  const workload = newWorkload(world, STORY);
+async function life(world: World, workload: Workload, from: () => void): Promise<void> {
+  from();
   await world.start();
   await say(
     world,
@@ -99,11 +118,10 @@ async function story(world: World): Promise<Workload> {
     workload,
   );
   await healed(world);
-  return workload;
 }
 
 /** Asks through one machine and waits until the fate of everything asked is known, good or bad. */
-async function say(
+export async function say(
   world: World,
   machine: number,
   ask: (workload: Workload, session: string) => readonly Command[],
@@ -127,7 +145,7 @@ async function say(
   await world.wait('a step of the story', STEP_MS_MAX, () => client.ended);
 }
 
-const STORY: Scenario = {
+export const QUIET_WORLD: Scenario = {
   machines: 3,
   slots: 2,
   balanceLeaders: false,
@@ -164,6 +182,16 @@ const STORY: Scenario = {
       checkpointSliceCells: 100,
       dirtyBytesTarget: 1024 * KIB,
       dirtyBytesMax: 4096 * KIB,
+    },
+    snapshot: {
+      chunkBytes: 256,
+      windowChunks: 2,
+      bytesPerSecond: 1024 * KIB,
+      silenceMs: 200,
+      retryMs: 20,
+      logBytesMax: 1024 * KIB,
+      outgoingMax: 2,
+      incomingMax: 2,
     },
     binlog: { segmentBytes: KIB, binlogBytesMax: 1024 * KIB, freeBytesMin: 0 },
     connection: DEFAULT_CONNECTION_LIMITS,
@@ -202,3 +230,5 @@ const STORY: Scenario = {
   wallOffsetMsMax: 5,
   driftMax: 0.001,
 };
+
+export const LIFE: Story = { scenario: QUIET_WORLD, tell: life, check: () => {} };

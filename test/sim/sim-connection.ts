@@ -1,10 +1,10 @@
 /**
- * One connection between two processes: five lanes, each a queue whose head arrives when its time comes and the link lets it.
+ * One connection between two processes: seven lanes, each a queue whose head arrives when its time comes and the link lets it.
  *
  * Events never carry a message, only the word that the head of a lane may arrive: so neither dice nor pauses reorder a lane.
  * Messages are copied when sent: what the sender does with its buffer afterwards is its own affair.
  */
-import type { Lane, NodeId } from '../../src/rpc/transport.js';
+import { isAnswer, type Lane, type NodeId } from '../../src/rpc/transport.js';
 import type { SimNetwork, SimTransport } from './sim-network.js';
 
 export const LANE_CODES: Readonly<Record<Lane, number>> = {
@@ -13,6 +13,8 @@ export const LANE_CODES: Readonly<Record<Lane, number>> = {
   ack: 3,
   request: 4,
   reply: 5,
+  snapshot: 6,
+  snapshotAck: 7,
 };
 
 interface LaneQueue {
@@ -67,7 +69,7 @@ export class Connection {
   break(): void {
     this.broken = true;
     for (const queue of this.lanes.values()) {
-      const readable = isBack(queue.lane) ? 0 : this.network.random.below(queue.messages.length + 1);
+      const readable = isAnswer(queue.lane) ? 0 : this.network.random.below(queue.messages.length + 1);
       queue.messages.length = readable;
     }
   }
@@ -102,7 +104,7 @@ export class Connection {
   private arrive(queue: LaneQueue): void {
     const [sender, receiver] = this.endsOf(queue.lane);
     if (queue.messages.length === 0 || this.replaced) return;
-    if (isBack(queue.lane) && (this.broken || !this.up)) return this.discard(queue);
+    if (isAnswer(queue.lane) && (this.broken || !this.up)) return this.discard(queue);
     if (this.network.isCut(sender.nodeId, receiver.nodeId)) {
       if (!this.broken) queue.stalled++;
       return;
@@ -118,10 +120,6 @@ export class Connection {
   }
 
   private endsOf(lane: Lane): readonly [sender: SimTransport, receiver: SimTransport] {
-    return isBack(lane) ? [this.acceptor, this.dialer] : [this.dialer, this.acceptor];
+    return isAnswer(lane) ? [this.acceptor, this.dialer] : [this.dialer, this.acceptor];
   }
-}
-
-function isBack(lane: Lane): boolean {
-  return lane === 'ack' || lane === 'reply';
 }

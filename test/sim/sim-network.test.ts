@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLog } from '../../src/env.js';
 import { seededRandom } from '../../src/random.js';
-import type { Lane } from '../../src/rpc/transport.js';
+import { isAnswer, type Lane } from '../../src/rpc/transport.js';
 import { Scheduler } from './scheduler.js';
 import { ProcessLife } from './sim-env.js';
 import { SimNetwork, type SimTransport } from './sim-network.js';
 
-const LANES: readonly Lane[] = ['control', 'sync', 'ack', 'request', 'reply'];
+const LANES: readonly Lane[] = ['control', 'sync', 'ack', 'request', 'reply', 'snapshot', 'snapshotAck'];
 
 class Bench {
   readonly scheduler: Scheduler;
@@ -67,7 +67,7 @@ class Bench {
 
   private take(nodeId: number, lane: Lane, message: Buffer): void {
     const key = `${nodeId} ${lane}`;
-    if (nodeId === 1 && (lane === 'ack' || lane === 'reply')) assert.equal(this.seenByA.at(-1), 'up');
+    if (nodeId === 1 && isAnswer(lane)) assert.equal(this.seenByA.at(-1), 'up');
     const list = this.arrived.get(key) ?? [];
     this.arrived.set(key, list);
     list.push(Number(message.toString()));

@@ -2,8 +2,8 @@
  * The network between the nodes: what `src/rpc/transport.ts` promises, and everything that it does not.
  *
  * Modelled on two TCP connections with streams, as the real transport has them:
- * - Each node dials each peer. `control`, `sync` and `request` go out on the connection that a node dialled; `ack` and `reply` go
- *   back on the newest connection that it accepted from that peer.
+ * - Each node dials each peer. `control`, `sync`, `request` and `snapshot` go out on the connection that a node dialled; `ack`,
+ *   `reply` and `snapshotAck` go back on the newest connection that it accepted from that peer.
  * - A cut link loses nothing at first: what is under way waits, and arrives when the link heals. When it does not heal in time the
  *   connection breaks, and what waited is gone. A broken connection never comes back; a new one is dialled.
  * - Of what was under way when a connection broke, the acceptor may still read a prefix of each lane until it accepts the next
@@ -12,7 +12,14 @@
  */
 import { crc32c } from '@node-rs/crc32';
 import type { Random } from '../../src/random.js';
-import type { Lane, NodeId, PeerAddress, PeerTransport, TransportHandlers } from '../../src/rpc/transport.js';
+import {
+  isAnswer,
+  type Lane,
+  type NodeId,
+  type PeerAddress,
+  type PeerTransport,
+  type TransportHandlers,
+} from '../../src/rpc/transport.js';
 import type { Owner, Scheduler } from './scheduler.js';
 import { Connection, LANE_CODES } from './sim-connection.js';
 
@@ -178,8 +185,7 @@ export class SimTransport implements PeerTransport {
 
   send(to: NodeId, lane: Lane, message: Buffer): boolean {
     if (!this.owner.alive || this.network.tap.effect(this.owner)) return false;
-    const back = lane === 'ack' || lane === 'reply';
-    const connection = back ? this.accepted.get(to) : this.dialled.get(to);
+    const connection = isAnswer(lane) ? this.accepted.get(to) : this.dialled.get(to);
     if (connection === undefined || connection.broken) return false;
     this.network.scheduler.trace.fold(LANE_CODES[lane] + message.length * 8);
     this.network.scheduler.trace.fold(crc32c(message));

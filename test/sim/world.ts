@@ -153,7 +153,7 @@ export class World {
 
   /** One leader each, and every replica has applied all that any has. */
   allEqual(): boolean {
-    if (!this.allLed()) return false;
+    if (!this.allLed() || this.machines.some(({ node }) => node!.snapshots.active > 0)) return false;
     return this.groupIds().every((groupId) => {
       const statuses = this.replicasOf(groupId).map((slot) => ({
         ...slot.status,

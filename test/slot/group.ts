@@ -3,12 +3,16 @@
  * fsync and a network whose delivery are in the test's hand, on virtual time.
  */
 import assert from 'node:assert/strict';
+import { Snapshots } from '../../src/node/snapshots.js';
 import type { Message } from '../../src/raft/message.js';
 import type { RaftSettings } from '../../src/raft/ready.js';
+import type { Lane } from '../../src/rpc/transport.js';
 import { Checkpointer } from '../../src/slot/checkpoint.js';
 import { Pump } from '../../src/slot/pump.js';
 import type { Outcome, SlotRequest } from '../../src/slot/requests.js';
 import { Slot, type SlotSettings } from '../../src/slot/slot.js';
+import type { SlotSnapshots } from '../../src/slot/snapshot-install.js';
+import type { SnapshotSettings } from '../../src/slot/snapshot-sender.js';
 import { SlotState } from '../../src/slot/state.js';
 import type { Binlog, BinlogEntry, BinlogRecord } from '../../src/storage/binlog.js';
 import { MemoryEngine } from '../../src/storage/memory-engine.js';
@@ -40,6 +44,26 @@ export const SETTINGS: SlotSettings = {
   campaignStaggerMs: 20,
 };
 
+export const SNAPSHOT: SnapshotSettings = {
+  chunkBytes: 100,
+  windowChunks: 3,
+  bytesPerSecond: 1 << 20,
+  silenceMs: 1000,
+  retryMs: 50,
+  logBytesMax: 1 << 20,
+  outgoingMax: 2,
+  incomingMax: 2,
+};
+
+/** For slots whose followers never lag. */
+export function noSnapshots<R>(): SlotSnapshots<R> {
+  return {
+    wanted: () => assert.fail('a snapshot is wanted'),
+    needed: () => ({ after: Number.POSITIVE_INFINITY, bytesMax: 0 }),
+    installed: () => assert.fail('a snapshot was installed'),
+  };
+}
+
 /** Batches wait until `flush`, unless `prompt`. Remembers what it is told, in order. */
 export class HandBinlog implements Binlog {
   prompt = true;
@@ -67,7 +91,10 @@ export class HandBinlog implements Binlog {
   /** Everything asked for so far is durable. */
   flush(): void {
     for (const { records, resolve } of this.waiting.splice(0)) {
-      for (const record of records) if (record.kind === 'entries') this.keep(record.entries);
+      for (const record of records) {
+        if (record.kind === 'entries') this.keep(record.entries);
+        if (record.kind === 'snapshot') this.startAfter(record.index, record.term);
+      }
       this.event('durable');
       resolve();
     }
@@ -91,6 +118,11 @@ export class HandBinlog implements Binlog {
 
   async close(): Promise<void> {}
 
+  private startAfter(index: number, term: number): void {
+    const continues = this.entries.get(index)?.term === term;
+    for (const at of [...this.entries.keys()]) if (!continues || at <= index) this.entries.delete(at);
+  }
+
   private keep(entries: readonly BinlogEntry[]): void {
     for (const entry of entries) this.entries.set(entry.index, entry);
     for (let index = entries.at(-1)!.index + 1; this.entries.delete(index); index++);
@@ -104,6 +136,7 @@ export interface Member {
   readonly binlog: HandBinlog;
   readonly checkpointer: Checkpointer;
   readonly engine: MemoryEngine;
+  readonly snapshots: Snapshots<string>;
   /** What it did, in order: appends, durability, messages by kind, entries applied. */
   readonly events: string[];
   readonly fatal: string[];
@@ -113,14 +146,20 @@ export interface Member {
 
 export class Group {
   readonly clock = new VirtualClock();
-  readonly members: readonly Member[];
+  readonly members: Member[];
   /** `from>to` pairs whose messages are lost. */
   readonly cut = new Set<string>();
   readonly answers: string[] = [];
+  /** Snapshot messages that are lost: by kind, `begin`, `chunk`, ... */
+  losesSnapshot: (from: number, to: number, lane: Lane, message: Buffer) => boolean = () => false;
 
-  constructor(size: number, settings: SlotSettings = SETTINGS) {
+  constructor(
+    size: number,
+    private readonly settings: SlotSettings = SETTINGS,
+    private readonly snapshot: SnapshotSettings = SNAPSHOT,
+  ) {
     const ids = Array.from({ length: size }, (_, i) => i + 1);
-    this.members = ids.map((id) => this.member(id, ids, settings));
+    this.members = ids.map((id) => this.member(id, ids));
     for (const { pump } of this.members) pump.start();
   }
 
@@ -129,6 +168,14 @@ export class Group {
     leaders.sort((a, b) => b.slot.status.term - a.slot.status.term);
     assert.ok(leaders[0] !== undefined, 'no leader');
     return leaders[0];
+  }
+
+  /** A replica without a log or a configuration, as its leader calls one to life. */
+  join(): Member {
+    const member = this.member(this.members.length + 1, []);
+    this.members.push(member);
+    member.pump.start();
+    return member;
   }
 
   get followers(): readonly Member[] {
@@ -184,7 +231,8 @@ export class Group {
     return this.watch.monotonicMs();
   }
 
-  private member(id: number, ids: readonly number[], settings: SlotSettings): Member {
+  private member(id: number, ids: readonly number[]): Member {
+    const { settings } = this;
     const { env } = this.clock.env(id);
     const events: string[] = [];
     const fatal: string[] = [];
@@ -198,7 +246,19 @@ export class Group {
     const { newStateId } = checkpointer;
     const state = new SlotState(engine, newStateId, newStateId(), undefined);
     const birth = { groupId: 1, tableId: 0, slot: 0, memberId: id, voters: ids };
-    const slot = new Slot<string>(id, birth, state, undefined, undefined, {
+    const snapshots: Snapshots<string> = new Snapshots<string>({
+      env,
+      engine,
+      checkpointer,
+      settings: this.snapshot,
+      slotOf: () => slot,
+      send: (to, lane, bytes) => this.sendSnapshot(id, to, lane, bytes),
+      isReachable: (to) => !this.cut.has(`${id}>${to}`),
+      diskLow: () => gauges.diskLow,
+      installed: () => event(`snapshot at ${slot.appliedTo.index}`),
+      fatal: stop,
+    });
+    const slot: Slot<string> = new Slot<string>(id, birth, state, undefined, undefined, {
       env,
       engine,
       binlog,
@@ -207,6 +267,7 @@ export class Group {
       wake: (woken) => pump.wake(woken),
       send: (_slot, message) => this.send(id, message, event),
       statusChanged: () => {},
+      snapshots,
       entryApplied: (_slot, index) => event(`applied ${index}`),
       applyHeld: () => gauges.applyHeld,
       sharers: () => 1,
@@ -216,7 +277,18 @@ export class Group {
     });
     checkpointer.add(slot);
     pump.add(slot);
-    return { id, slot, pump, binlog, checkpointer, engine, events, fatal, gauges };
+    return { id, slot, pump, binlog, checkpointer, engine, snapshots, events, fatal, gauges };
+  }
+
+  private sendSnapshot(from: number, to: number, lane: Lane, bytes: Buffer): boolean {
+    const message = Buffer.from(bytes);
+    this.watch.after(1, () => {
+      if (this.cut.has(`${from}>${to}`) || this.losesSnapshot(from, to, lane, message)) return;
+      const { snapshots } = this.members[to - 1]!;
+      if (lane === 'snapshot') snapshots.onMessage(from, message);
+      else snapshots.onAck(message);
+    });
+    return true;
   }
 
   private send(from: number, message: Message, event: (what: string) => void): void {

@@ -39,6 +39,7 @@ export class Oracles {
     return {
       entryApplied: (slot, index, term, data) => this.entryApplied(ownerId(), slot, index, term, data),
       statusChanged: (slot) => this.statusChanged(ownerId(), slot),
+      snapshotInstalled: (slot) => this.snapshotInstalled(ownerId(), slot),
     };
   }
 
@@ -107,6 +108,21 @@ export class Oracles {
         `group ${groupId}: entry ${index} was applied as ${JSON.stringify(first)} and as ${JSON.stringify(entry)}`,
       );
     }
+  }
+
+  /** Applying goes on after the snapshot: it must be of what somebody has applied, and take nothing back. */
+  private snapshotInstalled(ownerId: number, slot: NodeSlot): void {
+    const { groupId } = slot.birth;
+    const key = `${ownerId}/${groupId}`;
+    const { index, term } = slot.appliedTo;
+    const before = this.positions.get(key) ?? 0;
+    if (index <= before)
+      this.fail(`group ${groupId}: ${ownerId} went back from ${before} to a snapshot at ${index}`);
+    const known = this.applied.get(groupId)?.[index - 1];
+    if (known?.term !== term)
+      this.fail(`group ${groupId}: a snapshot at ${index}, term ${term}; known is ${JSON.stringify(known)}`);
+    this.counted('snapshots installed');
+    this.positions.set(key, index);
   }
 
   private checkPosition(ownerId: number, slot: NodeSlot, index: number): void {

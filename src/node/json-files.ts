@@ -1,0 +1,26 @@
+/**
+ * The small files of a node, written whole: who it is and what it last knew. People read them, so they are JSON.
+ */
+import type { Random } from '../random.js';
+import type { Files } from '../storage/files.js';
+
+const REGISTRATION_FILE = 'registration.json';
+
+export async function readJson<T>(files: Files, path: string): Promise<T | undefined> {
+  const bytes = await files.readWhole(path);
+  return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as T);
+}
+
+/** Durable when it resolves. */
+export function writeJson(files: Files, path: string, value: object): Promise<void> {
+  return files.writeWhole(path, Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`));
+}
+
+/** By which PM knows a node that it gave an identity to and that never heard of it. Made once. */
+export async function registrationKey(files: Files, random: Random): Promise<string> {
+  const existing = await readJson<{ readonly key: string }>(files, REGISTRATION_FILE);
+  if (existing !== undefined) return existing.key;
+  const key = Array.from({ length: 4 }, () => random.u32().toString(16).padStart(8, '0')).join('');
+  await writeJson(files, REGISTRATION_FILE, { key });
+  return key;
+}
