@@ -38,17 +38,12 @@ export function rankRange(start: number, stop: number, count: number): RankRange
 }
 
 /** The elements of a range, first to last or last to first, whatever the source iterates over. */
-export function* within<Element>(
-  source: { from(rank: number, direction: Direction): Iterable<Element> },
+export function within<Element>(
+  source: { from(rank: number, direction: Direction, most: number): Iterable<Element> },
   { from, to }: RankRange,
   direction: Direction = 'up',
 ): Iterable<Element> {
-  let left = to - from;
-  if (left <= 0) return;
-  for (const element of source.from(direction === 'up' ? from : to - 1, direction)) {
-    yield element;
-    if (--left === 0) return;
-  }
+  return from < to ? source.from(direction === 'up' ? from : to - 1, direction, to - from) : [];
 }
 
 /** A count that may not be negative. */
@@ -73,7 +68,7 @@ export function pickSome(fields: Fields, count: number, { random }: ReadContext)
     count < 0
       ? Array.from({ length: -count }, () => random.below(total))
       : distinct(count, total, (bound) => random.below(bound));
-  return ranks.map((rank) => fields.at(rank)!);
+  return fields.atAll(ranks);
 }
 
 /** Floyd's sample: every set of `count` numbers below `total` is as likely as any other. */

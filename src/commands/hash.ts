@@ -59,6 +59,7 @@ function checkPairs(args: Args, name: string): void {
 /** How many fields are new. */
 function putPairs(txn: Txn, args: Args): number {
   const hash = editHash(txn, args[1]!);
+  hash.prefetch(args.filter((_, at) => at >= 2 && at % 2 === 0));
   let added = 0;
   for (let at = 2; at < args.length; at += 2) {
     if (hash.put(args[at]!, args[at + 1]!) === undefined) added++;
@@ -100,7 +101,9 @@ const hmget = {
   ...FAST_READ,
   read(view, args) {
     const hash = hashAt(view, args[1]!);
-    return array(args.slice(2).map((field) => valueReply(hash?.get(field))));
+    const fields = args.slice(2);
+    hash?.prefetch(fields);
+    return array(fields.map((field) => valueReply(hash?.get(field))));
   },
 } as const satisfies ReadRow;
 
@@ -115,8 +118,9 @@ const hdel = {
   keys: ONE_KEY,
   write(txn, args) {
     const hash = editHash(txn, args[1]!);
-    const removed = args.slice(2).filter((field) => hash.delete(field) !== undefined);
-    return integer(removed.length);
+    const fields = args.slice(2);
+    hash.prefetch(fields);
+    return integer(fields.filter((field) => hash.delete(field) !== undefined).length);
   },
 } as const satisfies WriteRow;
 

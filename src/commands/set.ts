@@ -37,7 +37,9 @@ const sadd = {
   keys: ONE_KEY,
   write(txn, args) {
     const set = editSet(txn, args[1]!);
-    return integer(args.slice(2).filter((member) => set.put(member, EMPTY) === undefined).length);
+    const members = args.slice(2);
+    set.prefetch(members);
+    return integer(members.filter((member) => set.put(member, EMPTY) === undefined).length);
   },
 } as const satisfies WriteRow;
 
@@ -50,7 +52,9 @@ const srem = {
   ...FAST_WRITE,
   write(txn, args) {
     const set = editSet(txn, args[1]!);
-    return integer(args.slice(2).filter((member) => set.delete(member) !== undefined).length);
+    const members = args.slice(2);
+    set.prefetch(members);
+    return integer(members.filter((member) => set.delete(member) !== undefined).length);
   },
 } as const satisfies WriteRow;
 
@@ -73,7 +77,9 @@ const smismember = {
   ...FAST_READ,
   read(view, args) {
     const set = setAt(view, args[1]!);
-    return array(args.slice(2).map((member) => memberReply(set, member)));
+    const members = args.slice(2);
+    set?.prefetch(members);
+    return array(members.map((member) => memberReply(set, member)));
   },
 } as const satisfies ReadRow;
 

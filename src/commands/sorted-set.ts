@@ -49,7 +49,9 @@ const zrem = {
   write(txn, args) {
     isThere(txn, args[1]!, 'zset');
     const set = txn.editSorted(args[1]!);
-    return integer(args.slice(2).filter((member) => set.delete(member) !== undefined).length);
+    const members = args.slice(2);
+    set.prefetch(members);
+    return integer(members.filter((member) => set.delete(member) !== undefined).length);
   },
 } as const satisfies WriteRow;
 
@@ -82,7 +84,9 @@ const zmscore = {
   ...FAST_READ,
   read(view, args) {
     const set = sortedAt(view, args[1]!);
-    return array(args.slice(2).map((member) => memberScore(set, member)));
+    const members = args.slice(2);
+    set?.members.prefetch(members);
+    return array(members.map((member) => memberScore(set, member)));
   },
 } as const satisfies ReadRow;
 

@@ -70,6 +70,10 @@ function runZadd(txn: Txn, args: Args): Reply {
   const { options, scored } = addition(args);
   isThere(txn, args[1]!, 'zset');
   const set = txn.editSorted(args[1]!);
+  set.prefetch(
+    scored.map(({ member }) => member),
+    scored.map(({ score }) => sortKeyOf(score)),
+  );
   if (options.has('incr')) return scoreReply(add(set, scored[0]!, options).score);
   const results = scored.map((each) => add(set, each, options).result);
   const counted = options.has('ch') ? ['added', 'changed'] : ['added'];

@@ -1,21 +1,24 @@
 /**
  * How a collection's body stands in its key's record.
  *
- *   body    u8 form (0 inline) | varint count | per pair or item: varint length, bytes [, varint length, bytes]
+ *   inline  u8 0 | varint count | per pair or item: varint length, bytes [, varint length, bytes]
+ *   paged   u8 1 | varint index | varint ordinal | u16 home | varint trees | per tree: varint page, height, count, next page
  *   pair    key and value: `hash32 | name` and the value; of a set the key alone; of a sorted set the score as the value
  *
  * A sorted set's second tree is not stored while it is inline: it is made of the first.
  */
 import { type ByteReader, type ByteWriter, FormatError } from '../bytes.js';
-import type { Body, CollectionKind, InlinePairs } from './body.js';
+import { type Body, type CollectionKind, type InlinePairs, lifeOfNumbers, type PagedBody } from './body.js';
 import type { Pair } from './doors.js';
 import { decodeList } from './entry.js';
 import { scoreKey } from './fields.js';
 
 const INLINE = 0;
+const PAGED = 1;
 const EMPTY = Buffer.alloc(0);
 
 export function encodeBody(out: ByteWriter, kind: CollectionKind, body: Body): void {
+  if (body.form === 'paged') return encodePaged(out, body);
   out.u8(INLINE);
   if (body.form === 'items') {
     out.varint(body.list.items.length);
@@ -32,6 +35,7 @@ export function encodeBody(out: ByteWriter, kind: CollectionKind, body: Body): v
 
 export function decodeBody(input: ByteReader, kind: CollectionKind): Body {
   const form = input.u8();
+  if (form === PAGED) return decodePaged(input);
   if (form !== INLINE) throw new FormatError(`body form ${form}`);
   if (kind === 'list') {
     const items = decodeList(input, () => input.bytes());
@@ -46,6 +50,21 @@ export function decodeBody(input: ByteReader, kind: CollectionKind): Body {
   const scores = pairs.map((pair) => ({ key: scoreKey(pair), value: EMPTY }));
   scores.sort((one, other) => Buffer.compare(one.key, other.key));
   return { form: 'sorted', members, scores: inlinePairs(scores) };
+}
+
+function encodePaged(out: ByteWriter, { life, roots }: PagedBody): void {
+  out.u8(PAGED).varint(life.index).varint(life.ordinal).u16(life.home).varint(roots.length);
+  for (const { page, height, count, nextPage } of roots) {
+    out.varint(page).varint(height).varint(count).varint(nextPage);
+  }
+}
+
+function decodePaged(input: ByteReader): PagedBody {
+  const life = lifeOfNumbers(input.varint(), input.varint(), input.u16());
+  const roots = decodeList(input, () => {
+    return { page: input.varint(), height: input.varint(), count: input.varint(), nextPage: input.varint() };
+  });
+  return { form: 'paged', life, roots };
 }
 
 function inlinePairs(pairs: readonly Pair[]): InlinePairs {

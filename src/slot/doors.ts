@@ -23,8 +23,11 @@ export interface Ordered {
   at(rank: number): Pair | undefined;
   /** How many keys are below this one, which need not be there. */
   below(key: Buffer): number;
-  /** From the pair at `rank` on. */
-  from(rank: number, direction: Direction): Iterable<Pair>;
+  /** From the pair at `rank` on. `most`: no more than so many, nearly all of which will be read; they are loaded together. */
+  from(rank: number, direction: Direction, most?: number): Iterable<Pair>;
+  /** Loads what the run will need of these keys, or ranks, together. */
+  prefetch(keys: readonly Buffer[]): void;
+  prefetchRanks(ranks: readonly number[]): void;
 }
 
 export interface EditableOrdered extends Ordered {
@@ -40,8 +43,9 @@ export interface EditableOrdered extends Ordered {
 export interface Fields {
   readonly count: number;
   get(name: Buffer): Buffer | undefined;
-  /** By rank in hash order: how a random one is picked. */
-  at(rank: number): Pair | undefined;
+  /** By ranks in hash order: how random ones are picked. All of the ranks exist. */
+  atAll(ranks: readonly number[]): Pair[];
+  prefetch(names: readonly Buffer[]): void;
   all(): Iterable<Pair>;
   /** About `count` from a position in hash order (0 <= position < 2^32); names that share a position are never parted. */
   scan(position: number, count: number): FieldPage;
@@ -65,6 +69,8 @@ export interface Sorted {
 }
 
 export interface EditableSorted extends Sorted {
+  /** Loads what the run will need of these members, together. `scores`: those that they are about to get. */
+  prefetch(members: readonly Buffer[], scores?: readonly Buffer[]): void;
   /** `score` as eight sortable bytes. Answers the score that was there. */
   put(member: Buffer, score: Buffer): Buffer | undefined;
   delete(member: Buffer): Buffer | undefined;
@@ -76,7 +82,8 @@ export interface EditableSorted extends Sorted {
 export interface Items {
   readonly count: number;
   at(rank: number): Buffer | undefined;
-  from(rank: number, direction: Direction): Iterable<Buffer>;
+  /** As that of Ordered. */
+  from(rank: number, direction: Direction, most?: number): Iterable<Buffer>;
 }
 
 export interface EditableItems extends Items {

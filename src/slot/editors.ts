@@ -21,15 +21,16 @@ import type {
   Sorted,
 } from './doors.js';
 import { EditableHashOrder, HashOrder } from './fields.js';
-import { type OpenBody, openBody } from './open-body.js';
+import { copyPaged, type OpenBody, openToEdit, openToRead } from './open-body.js';
+import type { PageEditor, PageReader } from './paged.js';
 import type { CollectionRecord, KeyRecord } from './txn.js';
 
 /** What a door needs for reading. */
-export interface ReadHost {
+export interface ReadHost extends PageReader {
   get(key: Buffer): KeyRecord | undefined;
 }
 
-export interface EditHost extends ReadHost {
+export interface EditHost extends ReadHost, PageEditor {
   put(key: Buffer, record: KeyRecord): void;
   delete(key: Buffer): boolean;
 }
@@ -61,9 +62,18 @@ export function editItems(host: EditHost, key: Buffer): EditableItems {
   return new ItemsEditor(host, key);
 }
 
+/** Gives `to` what `from` holds; pages are copied, since no two keys share a life. False where there is nothing. */
+export function copyKey(host: EditHost, from: Buffer, to: Buffer): boolean {
+  const record = host.get(from);
+  if (record === undefined) return false;
+  if (record.kind === 'string' || record.body.form !== 'paged') host.put(to, record);
+  else host.put(to, { ...record, body: copyPaged(record.body, record.kind === 'list', to, host) });
+  return true;
+}
+
 function openAt(host: ReadHost, key: Buffer, kinds: readonly CollectionKind[]): OpenBody {
   const record = collectionAt(host, key, kinds);
-  return openBody(record?.body ?? emptyBody(kinds[0]!));
+  return openToRead(record?.body ?? emptyBody(kinds[0]!), kinds[0] === 'list', host);
 }
 
 function collectionAt(
@@ -88,9 +98,9 @@ function change<Result>(
 ): Result {
   const record = collectionAt(host, key, [kind]);
   const before: Body = record?.body ?? emptyBody(kind);
-  const open = openBody(before);
+  const open = openToEdit(before, kind === 'list', host);
   const result = edit(open);
-  const body = open.body();
+  const body = open.body(key);
   if (body === before) return result;
   if (bodyCount(body) === 0) host.delete(key);
   else host.put(key, { kind, body, expireAtMs: record?.expireAtMs });
@@ -112,8 +122,12 @@ class FieldsEditor implements EditableFields {
     return this.read().get(name);
   }
 
-  at(rank: number): Pair | undefined {
-    return this.read().at(rank);
+  atAll(ranks: readonly number[]): Pair[] {
+    return this.read().atAll(ranks);
+  }
+
+  prefetch(names: readonly Buffer[]): void {
+    this.read().prefetch(names);
   }
 
   all(): Iterable<Pair> {
@@ -155,6 +169,17 @@ class SortedEditor implements EditableSorted {
     return readSorted(this.host, this.key).scores;
   }
 
+  prefetch(names: readonly Buffer[], wanted: readonly Buffer[] = []): void {
+    const { members, scores } = readSorted(this.host, this.key);
+    members.prefetch(names);
+    const keys = wanted.map((score, i) => Buffer.concat([score, names[i]!]));
+    for (const name of names) {
+      const score = members.get(name);
+      if (score !== undefined) keys.push(Buffer.concat([score, name]));
+    }
+    scores.prefetch(keys);
+  }
+
   put(member: Buffer, score: Buffer): Buffer | undefined {
     return this.edit((members, scores) => {
       const old = members.put(member, score);
@@ -174,13 +199,13 @@ class SortedEditor implements EditableSorted {
   }
 
   deleteRange(from: number, to: number): void {
+    if (from >= to) return;
+    // All of it goes at once, whatever its size.
+    if (from <= 0 && to >= this.scores.count) return void this.host.delete(this.key);
     this.edit((members, scores) => {
-      let left = to - from;
-      if (left <= 0) return;
-      for (const { key } of scores.from(from, 'up')) {
-        members.delete(key.subarray(SCORE_BYTES));
-        if (--left === 0) break;
-      }
+      const going = [...scores.from(from, 'up', to - from)].map(({ key }) => key.subarray(SCORE_BYTES));
+      members.prefetch(going);
+      for (const member of going) members.delete(member);
       scores.deleteRange(from, to);
     });
   }
@@ -208,8 +233,8 @@ class ItemsEditor implements EditableItems {
     return this.read().at(rank);
   }
 
-  from(rank: number, direction: Direction): Iterable<Buffer> {
-    return this.read().from(rank, direction);
+  from(rank: number, direction: Direction, most?: number): Iterable<Buffer> {
+    return this.read().from(rank, direction, most);
   }
 
   set(rank: number, item: Buffer): void {
@@ -221,6 +246,8 @@ class ItemsEditor implements EditableItems {
   }
 
   deleteRange(from: number, to: number): void {
+    if (from >= to) return;
+    if (from <= 0 && to >= this.count) return void this.host.delete(this.key);
     this.edit((items) => items.deleteRange(from, to));
   }
 

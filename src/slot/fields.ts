@@ -36,13 +36,17 @@ export class HashOrder implements Fields {
     return this.pairs.get(fieldKey(name));
   }
 
-  at(rank: number): Pair | undefined {
-    const pair = this.pairs.at(rank);
-    return pair && named(pair);
+  atAll(ranks: readonly number[]): Pair[] {
+    this.pairs.prefetchRanks(ranks);
+    return ranks.map((rank) => named(this.pairs.at(rank)!));
+  }
+
+  prefetch(names: readonly Buffer[]): void {
+    this.pairs.prefetch(names.map(fieldKey));
   }
 
   *all(): Iterable<Pair> {
-    for (const pair of this.pairs.from(0, 'up')) yield named(pair);
+    for (const pair of this.pairs.from(0, 'up', this.count)) yield named(pair);
   }
 
   scan(position: number, count: number): FieldPage {

@@ -34,9 +34,14 @@ export class InlineOrdered implements EditableOrdered {
     return low;
   }
 
-  from(rank: number, direction: Direction): Iterable<Pair> {
-    return walk(this.root.pairs, rank, direction);
+  from(rank: number, direction: Direction, most = this.count): Iterable<Pair> {
+    return walk(this.root.pairs, rank, direction, most);
   }
+
+  /** All is in memory. */
+  prefetch(): void {}
+
+  prefetchRanks(): void {}
 
   put(key: Buffer, value: Buffer): Buffer | undefined {
     const rank = this.below(key);
@@ -83,8 +88,8 @@ export class InlineList implements EditableItems {
     return this.root.items[rank];
   }
 
-  from(rank: number, direction: Direction): Iterable<Buffer> {
-    return walk(this.root.items, rank, direction);
+  from(rank: number, direction: Direction, most = this.count): Iterable<Buffer> {
+    return walk(this.root.items, rank, direction, most);
   }
 
   set(rank: number, item: Buffer): void {
@@ -108,7 +113,13 @@ export class InlineList implements EditableItems {
   }
 }
 
-function* walk<Item>(items: readonly Item[], rank: number, direction: Direction): Iterable<Item> {
+function* walk<Item>(
+  items: readonly Item[],
+  rank: number,
+  direction: Direction,
+  most: number,
+): Iterable<Item> {
   const step = direction === 'up' ? 1 : -1;
-  for (let at = rank; at >= 0 && at < items.length; at += step) yield items[at]!;
+  let left = most;
+  for (let at = rank; at >= 0 && at < items.length && left > 0; at += step, left--) yield items[at]!;
 }

@@ -8,7 +8,7 @@
  * collection's body is not a handler's business.
  */
 import type { Random } from '../random.js';
-import type { Body, CollectionKind } from './body.js';
+import type { Body, CollectionKind, Life } from './body.js';
 import type { EditableFields, EditableItems, EditableSorted, Fields, Items, Sorted } from './doors.js';
 
 export type { CollectionKind } from './body.js';
@@ -63,6 +63,8 @@ export interface Txn extends View {
   editFields(key: Buffer, kind: 'hash' | 'set'): EditableFields;
   editSorted(key: Buffer): EditableSorted;
   editItems(key: Buffer): EditableItems;
+  /** Gives `to` what `from` holds, expiry included. False where there is nothing. */
+  copy(from: Buffer, to: Buffer): boolean;
 }
 
 /** The only clock a handler has. */
@@ -88,6 +90,7 @@ export class PageFault {
 
 export type PageNeed =
   | { readonly kind: 'record'; readonly key: Buffer }
+  | { readonly kind: 'page'; readonly life: Life; readonly page: number }
   | { readonly kind: 'range'; readonly from: ScanPosition; readonly count: number }
   /** A read met a key whose time has come but whose death is not logged yet: it waits for a clock entry. */
   | { readonly kind: 'clock'; readonly untilMs: number };

@@ -20,6 +20,7 @@ function throwing(thrown: unknown): Txn {
     editFields: fail,
     editSorted: fail,
     editItems: fail,
+    copy: fail,
   };
   return {
     get: fail,

@@ -1,4 +1,5 @@
-/** The doors to collections over any get, put and delete: for fakes and models that hold whole records. */
+/** The doors to collections over any get, put and delete: for fakes and models, which hold whole records and no pages. */
+import type { BodyLimits, Life } from '../../src/slot/body.js';
 import type {
   EditableFields,
   EditableItems,
@@ -8,6 +9,7 @@ import type {
   Sorted,
 } from '../../src/slot/doors.js';
 import {
+  copyKey,
   editFields,
   editItems,
   editSorted,
@@ -18,6 +20,12 @@ import {
 import type { KeyRecord } from '../../src/slot/txn.js';
 
 export abstract class WithDoors {
+  readonly limits: BodyLimits = {
+    inlineEntriesMax: Number.POSITIVE_INFINITY,
+    inlineBytesMax: Number.POSITIVE_INFINITY,
+    pageBytesTarget: 1024,
+  };
+
   abstract get(key: Buffer): KeyRecord | undefined;
   abstract put(key: Buffer, record: KeyRecord): void;
   abstract delete(key: Buffer): boolean;
@@ -44,5 +52,25 @@ export abstract class WithDoors {
 
   editItems(key: Buffer): EditableItems {
     return editItems(this, key);
+  }
+
+  copy(from: Buffer, to: Buffer): boolean {
+    return copyKey(this, from, to);
+  }
+
+  readPage(): never {
+    throw new Error('there are no pages');
+  }
+
+  prefetchPages(): never {
+    throw new Error('there are no pages');
+  }
+
+  writePage(): never {
+    throw new Error('there are no pages');
+  }
+
+  newLife(): Life {
+    throw new Error('there are no pages');
   }
 }
