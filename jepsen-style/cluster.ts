@@ -7,11 +7,12 @@
  * the harness having ended it is a crash, and is reported.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PeerProxies } from './peer-proxies.js';
 import { freePorts } from './ports.js';
 import { isAlive, mayBeOurs, packageRoot, signal, spawnLogged, waitForExit, waitUntil } from './processes.js';
-import type { Address } from './resp-client.js';
+import { type Address, RespClient } from './resp-client.js';
 import { leadersOf, serves } from './topology.js';
 
 export interface ClusterOptions {
@@ -22,6 +23,10 @@ export interface ClusterOptions {
   readonly metadata: string | undefined;
   /** The talus.js to start; undefined for this checkout's. */
   readonly program: string | undefined;
+  /** Lines of every node's configuration file, beside those that the launcher writes. */
+  readonly nodeSettings?: readonly string[];
+  /** Peers reach each other through proxies, whose streams can be reset. */
+  readonly withPeerProxies?: boolean;
 }
 
 const READY_MS_MAX = 120_000;
@@ -32,7 +37,11 @@ const READY_LINE = /(?<!not )ready\s*$/m;
 const OUTPUT_KEPT_MAX = 65_536;
 /** Where a node's ports lie from `--port`: RESP, cluster, peers, HTTP. */
 const PORT_OFFSETS = [0, 100, 200, 400];
+const PEER_PORT_OFFSET = 200;
+const PEER_PROXY_PORT_OFFSET = 300;
 const PM_PORT_OFFSETS = [600, 601];
+/** A blocked node answers late, at the earliest when it wakes. */
+const WAKE_MS_MAX = 10_000;
 
 export class Cluster {
   readonly nodes: readonly Address[];
@@ -43,7 +52,7 @@ export class Cluster {
 
   /** Starts the processes; the cluster can be stopped from now on, and used after `untilReady`. */
   static async launch(options: ClusterOptions): Promise<Cluster> {
-    const offsets = PORT_OFFSETS.flatMap((base) =>
+    const offsets = [...PORT_OFFSETS, PEER_PROXY_PORT_OFFSET].flatMap((base) =>
       Array.from({ length: options.nodes }, (_, node) => base + node),
     );
     const port = await freePorts([...offsets, ...PM_PORT_OFFSETS]);
@@ -51,9 +60,11 @@ export class Cluster {
     const args = ['start', '--nodes', `${options.nodes}`, '--port', `${port}`];
     args.push('--pm-port', `${port + PM_PORT_OFFSETS[0]!}`, '--data-dir', join(options.folder, 'data'));
     if (options.metadata) args.push('--metadata', options.metadata);
+    prepareNodes(options, port);
+    const proxies = options.withPeerProxies ? await startProxies(options.nodes, port) : undefined;
     const program = options.program ?? join(packageRoot(), 'bin', 'talus.js');
     const launcher = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    return new Cluster(options, port, launcher, program);
+    return new Cluster(options, port, launcher, program, proxies);
   }
 
   private constructor(
@@ -61,6 +72,7 @@ export class Cluster {
     private readonly port: number,
     private readonly launcher: ChildProcess,
     private readonly program: string,
+    private readonly proxies: PeerProxies | undefined,
   ) {
     this.nodes = Array.from({ length: options.nodes }, (_, node) => ({
       host: '127.0.0.1',
@@ -137,6 +149,24 @@ export class Cluster {
     this.signalRunning(name, 'SIGCONT');
   }
 
+  /** Blocks the node's event loop; resolves when it answers again. */
+  async block(node: number, forMs: number): Promise<void> {
+    const client = await RespClient.connect(this.nodes[node - 1]!, WAKE_MS_MAX + forMs);
+    const outcome = await client.call('DEBUG', 'SLEEP', `${forMs / 1000}`);
+    client.close();
+    if (outcome.kind !== 'ok') throw new Error(`${nodeName(node)} was not blocked: ${outcome.error}`);
+  }
+
+  /** Resets the peers' connections that lead to these nodes. */
+  resetStreams(nodes: readonly number[]): void {
+    this.proxies?.reset(nodes);
+  }
+
+  /** Peers' connections that were reset; undefined without proxies. */
+  get resetCount(): number | undefined {
+    return this.proxies?.resetCount;
+  }
+
   /** Starts a killed process again, as an operator would. */
   restart(name: string): void {
     const role = name.startsWith('pm') ? 'pm' : 'node';
@@ -172,6 +202,7 @@ export class Cluster {
     this.expected.clear();
     await waitUntil(() => ![...pids].some(isAlive), STOP_MS_MAX, 50);
     for (const pid of pids) if (isAlive(pid) && this.isOurs(pid)) signal(pid, 'SIGKILL');
+    this.proxies?.close();
   }
 
   private noticeCrashes(): void {
@@ -224,3 +255,26 @@ export class Cluster {
 
 export const PM_NAME = 'pm-1';
 export const nodeName = (node: number): string => `node-${node}`;
+
+/** The launcher keeps what it finds in a configuration file beside its own keys. */
+function prepareNodes(
+  { folder, nodes, nodeSettings = [], withPeerProxies }: ClusterOptions,
+  port: number,
+): void {
+  for (let node = 1; node <= nodes; node++) {
+    const lines = [...nodeSettings];
+    if (withPeerProxies) lines.push(`advertise-peer-port: ${port + PEER_PROXY_PORT_OFFSET + node - 1}`);
+    if (lines.length === 0) continue;
+    const own = join(folder, 'data', nodeName(node));
+    mkdirSync(own, { recursive: true });
+    writeFileSync(join(own, 'node.yaml'), `${lines.join('\n')}\n`);
+  }
+}
+
+function startProxies(nodes: number, port: number): Promise<PeerProxies> {
+  const links = Array.from({ length: nodes }, (_, index) => ({
+    port: port + PEER_PROXY_PORT_OFFSET + index,
+    target: port + PEER_PORT_OFFSET + index,
+  }));
+  return PeerProxies.start(links);
+}

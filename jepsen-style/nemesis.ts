@@ -7,18 +7,22 @@
  * acknowledged between any two.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { seededRandom } from '../src/random.js';
+import { type Random, seededRandom } from '../src/random.js';
 import { STRIKE } from './checkers/validity.js';
+import { WOKE } from './checkers/wake-reads.js';
 import { type Cluster, nodeName } from './cluster.js';
 import type { Recorder } from './recorder.js';
 
-export type NemesisName = 'none' | 'kill' | 'pause';
+export const NEMESES = ['none', 'kill', 'pause', 'block', 'reset'] as const;
+export type NemesisName = (typeof NEMESES)[number];
 
 export interface Strike {
-  readonly kind: 'kill-leader' | 'kill-all' | 'pause-leader';
+  readonly kind: 'kill-leader' | 'kill-all' | 'pause-leader' | 'block-leader' | 'reset-leader';
   readonly atMs: number;
-  /** From the fault to the restart or the resumption. */
+  /** From the fault to the restart, the awakening or the last reset. */
   readonly downMs: number;
+  /** Of a sleep: the streams that lead to the sleeper are reset before it wakes, so that at first it hears of nothing. */
+  readonly isDeaf?: boolean;
 }
 
 const LEADER_STRIKES = 6;
@@ -26,33 +30,49 @@ const LEADER_STRIKES = 6;
 const QUIET_SHARE = 0.1;
 const DOWN_MS_MIN = 300;
 const DOWN_MS_MAX = 2500;
+/** Of a turn; the rest is for healing and for quiet. */
+const DOWN_SHARE = 0.4;
 /** Longer than a lease and an election time-out: who wakes believes that it still leads. */
-const PAUSE_MS_MAX = 5000;
+const PAUSE_MS_MIN = 5000;
+const PAUSE_MS_MAX = 7000;
 const QUIET_MS_MIN = 1500;
+const WAKE_MARGIN_MS = 20;
+/** Too short for a stream to be given up and dialled again in earnest. */
+const DEAF_BEFORE_WAKING_MS = 80;
+/** From one reset of a stream to the next: below and above what it takes to connect again and to elect. */
+const RESET_EVERY_MS_MIN = 20;
+const RESET_EVERY_MS_MAX = 600;
 
 export function planStrikes(nemesis: NemesisName, seed: number, timeMs: number): readonly Strike[] {
   if (nemesis === 'none') return [];
   const random = seededRandom(seed);
-  const strikes = nemesis === 'kill' ? LEADER_STRIKES + 1 : LEADER_STRIKES;
   const firstMs = timeMs * QUIET_SHARE;
+  const isSleep = nemesis === 'pause' || nemesis === 'block';
+  const strikes = isSleep ? sleepsWithin(timeMs - firstMs) : LEADER_STRIKES + (nemesis === 'kill' ? 1 : 0);
   const turnMs = (timeMs - firstMs) / strikes;
-  const downMsMax = Math.min(nemesis === 'kill' ? DOWN_MS_MAX : PAUSE_MS_MAX, turnMs * 0.4);
-  const downMsMin = Math.min(DOWN_MS_MIN, downMsMax);
+  const downMsMax = Math.min(nemesis === 'kill' ? DOWN_MS_MAX : PAUSE_MS_MAX, turnMs * DOWN_SHARE);
+  const downMsMin = Math.min(isSleep ? PAUSE_MS_MIN : DOWN_MS_MIN, downMsMax);
   return Array.from({ length: strikes }, (_, index) => ({
     kind: kindOf(nemesis, index),
     atMs: Math.round(firstMs + turnMs * (index + random.float() * 0.2)),
     downMs: Math.round(downMsMin + random.float() * (downMsMax - downMsMin)),
+    ...(isSleep ? { isDeaf: index % 2 === 0 } : {}),
   }));
 }
 
+/** As many full ones as fit: a sleep that nobody notices shows nothing. */
+function sleepsWithin(timeMs: number): number {
+  return Math.min(LEADER_STRIKES, Math.max(1, Math.floor((timeMs * DOWN_SHARE) / PAUSE_MS_MAX)));
+}
+
 function kindOf(nemesis: NemesisName, index: number): Strike['kind'] {
-  if (nemesis === 'pause') return 'pause-leader';
+  if (nemesis !== 'kill' && nemesis !== 'none') return `${nemesis}-leader`;
   return index < LEADER_STRIKES ? 'kill-leader' : 'kill-all';
 }
 
 export function formatStrike(strike: Strike): string {
   const [at, down] = [strike.atMs, strike.downMs].map((ms) => (ms / 1000).toFixed(2));
-  return `at ${at} s ${strike.kind}, for ${down} s`;
+  return `at ${at} s ${strike.kind}, for ${down} s${strike.isDeaf ? ', deaf when it wakes' : ''}`;
 }
 
 export class Nemesis {
@@ -60,6 +80,8 @@ export class Nemesis {
     private readonly cluster: Cluster,
     private readonly recorder: Recorder,
     private readonly print: (line: string) => void,
+    /** Of what a strike decides as it goes along. */
+    private readonly random: Random = seededRandom(0),
   ) {}
 
   /** Resolves when the last strike is healed and every node answers; rejects when one never does. */
@@ -77,23 +99,54 @@ export class Nemesis {
     const names = victims.map(nodeName);
     this.print(`${strike.kind}: ${names.join(', ')} for ${strike.downMs} ms`);
     this.recorder.fault(STRIKE, `${strike.kind} ${names.join(' ')}`, victims.length === 1 ? victims[0]! : 0);
-    await this.breakAndHeal(strike, names);
+    await this.breakAndHeal(strike, victims);
     const silent = await this.cluster.silentNodes();
     if (silent.length > 0)
       throw new Error(`after ${strike.kind} these nodes never answered again: ${silent}`);
     this.recorder.fault('healed', names.join(' '));
   }
 
-  private async breakAndHeal(strike: Strike, names: readonly string[]): Promise<void> {
-    if (strike.kind === 'pause-leader') {
-      for (const name of names) this.cluster.pause(name);
-      await sleep(strike.downMs);
-      for (const name of names) this.cluster.resume(name);
-      return;
+  private async breakAndHeal(strike: Strike, victims: readonly number[]): Promise<void> {
+    const names = victims.map(nodeName);
+    const [victim] = victims as [number, ...number[]];
+    const { kind, downMs } = strike;
+    switch (kind) {
+      case 'pause-leader':
+        this.cluster.pause(nodeName(victim));
+        await this.watchSleep(strike, victim, downMs);
+        return this.cluster.resume(nodeName(victim));
+      case 'block-leader':
+        // Its own reply comes too late to say when it wakes: those that others waited for are on their way by then.
+        await Promise.all([
+          this.cluster.block(victim, downMs),
+          this.watchSleep(strike, victim, downMs - WAKE_MARGIN_MS),
+        ]);
+        return;
+      case 'reset-leader':
+        return this.resetStreams(victim, downMs);
+      default:
+        await Promise.all(names.map((name) => this.cluster.kill(name)));
+        await sleep(downMs);
+        for (const name of names) this.cluster.restart(name);
     }
-    await Promise.all(names.map((name) => this.cluster.kill(name)));
-    await sleep(strike.downMs);
-    for (const name of names) this.cluster.restart(name);
+  }
+
+  /** Resolves a moment before the sleeper may wake: what it does from then on is done awake. */
+  private async watchSleep(strike: Strike, victim: number, forMs: number): Promise<void> {
+    await sleep(forMs - DEAF_BEFORE_WAKING_MS);
+    if (strike.isDeaf) this.cluster.resetStreams([victim]);
+    await sleep(DEAF_BEFORE_WAKING_MS);
+    this.recorder.fault(WOKE, null, victim);
+  }
+
+  /** In turn those that lead to the leader, and all that there are, its own to the others among them. */
+  private async resetStreams(leader: number, forMs: number): Promise<void> {
+    const endMs = performance.now() + forMs;
+    for (let turn = 0; performance.now() < endMs; turn++) {
+      this.cluster.resetStreams(turn % 2 === 0 ? [leader] : this.cluster.running);
+      const share = this.random.float() ** 2;
+      await sleep(RESET_EVERY_MS_MIN + share * (RESET_EVERY_MS_MAX - RESET_EVERY_MS_MIN));
+    }
   }
 
   /** The running node that leads most slots, the lowest number among equals. */

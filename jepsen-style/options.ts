@@ -3,10 +3,10 @@
  */
 import { parseArgs } from 'node:util';
 import { OPERATIONS_MIN } from './checkers/validity.js';
-import type { NemesisName } from './nemesis.js';
+import { NEMESES, type NemesisName } from './nemesis.js';
 import type { Address } from './resp-client.js';
 
-export const WORKLOADS = ['register', 'set-counter'] as const;
+export const WORKLOADS = ['register', 'set-counter', 'wake-read'] as const;
 export type WorkloadName = (typeof WORKLOADS)[number];
 
 export interface Options {
@@ -23,6 +23,8 @@ export interface Options {
   readonly keep: boolean;
   /** The talus.js that starts the cluster; undefined for this checkout's. */
   readonly program: string | undefined;
+  /** More lines for every node's configuration file: `key: value`. */
+  readonly nodeSettings: readonly string[];
   readonly withoutPm: boolean;
   /** `etcd` starts one, `etcd://host:port` uses one, undefined is the embedded store. */
   readonly metadata: string | undefined;
@@ -41,10 +43,11 @@ export class OptionError extends Error {
 
 export const USAGE = `npm run jepsen -- [options]
   --time S              seconds of faults for each workload (60)
-  --workload W          register, set-counter or all (all)
-  --nemesis N           kill, pause or none (kill; none with --against)
+  --workload W          register, set-counter, wake-read or all (all: the first two; the third where nodes sleep)
+  --nemesis N           kill, pause, block, reset or none (kill; none with --against)
   --seed N              decides faults and operations (from the clock)
   --program FILE        the talus.js to start (that of this checkout)
+  --set KEY=VALUE       a setting for every node's file, e.g. reads=index; may be given again
   --nodes N             nodes of the cluster (3)
   --clients N           clients, spread over the nodes (20)
   --timeout-ms N        for one operation (3000)
@@ -65,10 +68,11 @@ const FLAG = { type: 'boolean' } as const;
 export function parseOptions(args: readonly string[], seedByDefault: number): Options {
   const values = parsed(args);
   const against = (values.against ?? '').split(',').filter(Boolean).map(addressOf);
+  const nemesis = nemesisOf(values.nemesis ?? (against.length > 0 ? 'none' : 'kill'));
   const options: Options = {
     timeMs: numberOf('time', values.time ?? '60', 1) * 1000,
-    workloads: workloadsOf(values.workload ?? 'all'),
-    nemesis: nemesisOf(values.nemesis ?? (against.length > 0 ? 'none' : 'kill')),
+    workloads: workloadsOf(values.workload ?? 'all', nemesis),
+    nemesis,
     seed: numberOf('seed', values.seed ?? `${seedByDefault}`, 0),
     nodes: numberOf('nodes', values.nodes ?? '3', 1),
     clients: numberOf('clients', values.clients ?? '20', 1),
@@ -77,6 +81,7 @@ export function parseOptions(args: readonly string[], seedByDefault: number): Op
     folder: values.dir ?? 'data-jepsen',
     keep: values.keep === true,
     program: values.program,
+    nodeSettings: (values.set ?? []).map(settingOf),
     withoutPm: values['without-pm'] === true,
     metadata: values.metadata,
     etcdStopHalf: values['etcd-stop-half'] === true,
@@ -99,6 +104,7 @@ function parsed(args: readonly string[]) {
         time: TEXT,
         workload: TEXT,
         nemesis: TEXT,
+        set: { type: 'string', multiple: true },
         seed: TEXT,
         nodes: TEXT,
         clients: TEXT,
@@ -128,24 +134,39 @@ function refuseContradictions(options: Options): void {
       '--etcd-stop-half needs --metadata etcd: an etcd of somebody else is not ours to stop',
     );
   }
-  if (options.against.length > 0 && (options.nemesis !== 'none' || options.withoutPm || options.metadata)) {
-    throw new OptionError('--against takes no faults and no metadata: those servers are not ours');
+  if (options.against.length > 0 && isOurs(options)) {
+    throw new OptionError(
+      '--against takes no faults, no settings and no metadata: those servers are not ours',
+    );
   }
   if (options.plantStaleRead && !options.workloads.includes('register')) {
     throw new OptionError('--plant stale-read needs --workload register');
   }
 }
 
-function workloadsOf(text: string): readonly WorkloadName[] {
-  if (text === 'all') return WORKLOADS;
+/** What only a cluster that the harness starts can have. */
+function isOurs({ nemesis, withoutPm, metadata, nodeSettings }: Options): boolean {
+  return nemesis !== 'none' || withoutPm || metadata !== undefined || nodeSettings.length > 0;
+}
+
+function workloadsOf(text: string, nemesis: NemesisName): readonly WorkloadName[] {
+  const isSleepy = nemesis === 'pause' || nemesis === 'block';
+  if (text === 'all') return WORKLOADS.filter((name) => name !== 'wake-read' || isSleepy);
   const known = WORKLOADS.find((name) => name === text);
   if (!known) throw new OptionError(`--workload ${text}: ${WORKLOADS.join(', ')} or all`);
   return [known];
 }
 
 function nemesisOf(text: string): NemesisName {
-  if (text === 'none' || text === 'kill' || text === 'pause') return text;
-  throw new OptionError(`--nemesis ${text}: kill, pause or none`);
+  const known = NEMESES.find((name) => name === text);
+  if (!known) throw new OptionError(`--nemesis ${text}: ${NEMESES.join(', ')}`);
+  return known;
+}
+
+function settingOf(text: string): string {
+  const [, key, value] = /^([a-z][a-z-]*)=(.+)$/.exec(text) ?? [];
+  if (key === undefined) throw new OptionError(`--set ${text}: key=value`);
+  return `${key}: ${value}`;
 }
 
 function numberOf(name: string, text: string, min: number): number {

@@ -20,6 +20,7 @@ import { type CheckResult, fail, formatResult, invalid, overallVerdict, pass } f
 import { StaleReadProxy } from './stale-read-proxy.js';
 import { RegisterWorkload } from './workloads/register.js';
 import { SetCounterWorkload } from './workloads/set-counter.js';
+import { WakeReadWorkload } from './workloads/wake-read.js';
 import { readBack, type Workload, type WorkloadContext } from './workloads/workload.js';
 
 /** After the last operation ended, before anything is read back: what still travels lands or is lost. */
@@ -35,6 +36,7 @@ interface Held {
 }
 
 export function newWorkload(name: WorkloadName): Workload {
+  if (name === 'wake-read') return new WakeReadWorkload();
   return name === 'register' ? new RegisterWorkload() : new SetCounterWorkload();
 }
 
@@ -161,6 +163,8 @@ export class Run {
       nodes: this.options.nodes,
       metadata,
       program,
+      nodeSettings: this.nodeSettings(),
+      withPeerProxies: ['reset', 'pause', 'block'].includes(this.options.nemesis),
     });
     this.held.cluster = cluster;
     await cluster.untilReady();
@@ -170,6 +174,11 @@ export class Run {
       this.print(`${PM_NAME} is dead for the whole run`);
     }
     return cluster.nodes;
+  }
+
+  private nodeSettings(): string[] {
+    const debug = this.options.nemesis === 'block' ? ['enable-debug-command: local'] : [];
+    return [...this.options.nodeSettings, ...debug];
   }
 
   private async applyFaults(recorder: Recorder): Promise<void> {
@@ -182,7 +191,9 @@ export class Run {
       recorder.fault('stop-etcd', null);
       await etcd.stop();
     };
-    await Promise.all([new Nemesis(cluster, recorder, this.print).run(this.strikes), stopEtcd()]);
+    const random = seededRandom(this.options.seed, 2);
+    const nemesis = new Nemesis(cluster, recorder, this.print, random);
+    await Promise.all([nemesis.run(this.strikes), stopEtcd()]);
   }
 
   private ownResults(): CheckResult[] {
@@ -192,6 +203,11 @@ export class Run {
       results.push(fail('crashes', `${crashes.length} processes ended`, crashes.join('\n')));
     const [anomaly] = this.anomalies;
     if (anomaly) results.push(fail('replies', `${this.anomalies.length} impossible replies`, anomaly));
+    const resets = this.held.cluster?.resetCount;
+    if (resets !== undefined) {
+      const summary = `${resets} connections between peers were reset`;
+      results.push(resets > 0 ? pass('resets', summary) : invalid('resets', summary));
+    }
     if (this.held.proxy?.planted === 0) results.push(invalid('plant', 'no chance to answer falsely came up'));
     return results;
   }
@@ -204,6 +220,7 @@ export class Run {
       `seed ${seed}`,
       `${timeMs / 1000} s`,
     ];
+    parts.push(...this.options.nodeSettings);
     if (withoutPm) parts.push('without pm');
     if (metadata) parts.push(`metadata ${metadata}`);
     return parts.join(', ');

@@ -39,7 +39,7 @@ const FUNCTION_LINES_MAX = 60;
 /** Longer for now; these only ever shrink. A file that fits leaves the list. */
 const LONGER_FILES: Readonly<Record<string, number>> = {
   'node/node.ts': 430,
-  'node/session.ts': 350,
+  'node/session.ts': 345,
   'raft/log.ts': 340,
   'raft/raft.ts': 400,
   'slot/slot.ts': 480,

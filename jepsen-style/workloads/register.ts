@@ -12,8 +12,6 @@ import type { CheckResult } from '../report.js';
 import { clientOf, type Workload, type WorkloadContext } from './workload.js';
 
 const CLIENTS_A_KEY = 5;
-/** A pipeline, each lane on a key of its own: one client never has two operations on one key under way. */
-const LANES_A_CLIENT = 4;
 const OPERATIONS_A_KEY_MAX = 300;
 const COST_OF_UNKNOWN = 15;
 
@@ -26,13 +24,17 @@ interface Group {
 export class RegisterWorkload implements Workload {
   readonly name = 'register';
   private readonly written: string[] = [];
+  private readonly groups: Group[] = [];
   private values = 0;
+
+  /** A pipeline, each lane on a key of its own: one client never has two operations on one key under way. */
+  constructor(private readonly lanesAClient = 4) {}
 
   async drive(context: WorkloadContext, isOver: () => boolean): Promise<void> {
     const teams: Group[][] = [];
     const clients = Array.from({ length: context.clients }, (_, index) => {
       if (index % CLIENTS_A_KEY === 0) {
-        teams.push(Array.from({ length: LANES_A_CLIENT }, () => this.newGroup(context)));
+        teams.push(Array.from({ length: this.lanesAClient }, () => this.newGroup(context)));
       }
       return this.driveClient(context, teams.at(-1)!, 1 + (index % context.nodes.length), isOver);
     });
@@ -43,6 +45,11 @@ export class RegisterWorkload implements Workload {
     return this.written;
   }
 
+  /** What the clients work on at this moment. */
+  activeKeys(): readonly string[] {
+    return this.groups.map(({ key }) => key);
+  }
+
   judge(history: History): CheckResult[] {
     return checkRegisters(history.operations);
   }
@@ -50,11 +57,13 @@ export class RegisterWorkload implements Workload {
   private newGroup(context: WorkloadContext): Group {
     const group = { key: '', cost: 0 };
     this.rotate(context, group);
+    this.groups.push(group);
     return group;
   }
 
   private rotate(context: WorkloadContext, group: Group): void {
-    group.key = `${context.prefix}:register:${this.written.length}`;
+    // Numbers alone would fall into a few slots at a time.
+    group.key = `${context.prefix}:register:${this.written.length}:${context.random.below(1e6)}`;
     group.cost = 0;
     this.written.push(group.key);
   }

@@ -21,6 +21,8 @@ export interface Session {
   select(table: string): Reply | Promise<Reply>;
   /** May this connection use the selected table now? */
   readonly authenticated: boolean;
+  /** Does the client connect from this machine? */
+  readonly fromLoopback: boolean;
   readonly node: NodeView;
   /** The table that the connection has selected. */
   readonly table: TableView;
@@ -33,6 +35,10 @@ export interface NodeView {
   /** Forty hex digits, as Redis Cluster clients expect a node's name. */
   readonly clusterNodeName: string;
   wallMs(): number;
+  /** Who may ask for DEBUG. */
+  readonly debugCommand: 'no' | 'local' | 'yes';
+  /** Stops the whole process for a while (DEBUG SLEEP). */
+  block(ms: number): void;
   /** name, value, in the order of definition; secrets left out. */
   config(): readonly (readonly [string, string])[];
   /** INFO's sections in order: title, then `field:value` pairs. */

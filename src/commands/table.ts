@@ -17,6 +17,7 @@ import {
 } from './command.js';
 import { configRow } from './config.js';
 import { connectionRows } from './connection.js';
+import { debugRow } from './debug.js';
 import { quoted, wrongArity } from './errors.js';
 import { expiryRows } from './expiry.js';
 import { genericRows, tableRows } from './generic.js';
@@ -55,6 +56,7 @@ export const commandTable: readonly CommandRow[] = [
   clientRow,
   ...serverRows,
   configRow,
+  debugRow,
   commandRow(() => catalogue),
   ...clusterRows,
 ].sort((one, other) => (one.name < other.name ? -1 : 1));

@@ -27,6 +27,9 @@ export const nodeConfigSchema = z.object({
   port: port.default(9221).describe('RESP port: any node takes any key'),
   clusterPort: port.optional().describe('RESP port for Redis Cluster clients: MOVED (default port + 100)'),
   peerPort: port.optional().describe('gRPC port between nodes (default port + 200)'),
+  advertisePeerPort: port
+    .optional()
+    .describe('port where peers reach this node, if something stands before it (default peer-port)'),
   httpPort: port.optional().describe('port for /metrics, /healthz and /readyz (default port + 400)'),
   zone: z.string().max(64).default('').describe('failure domain: replicas are spread over zones'),
   pm: z.array(z.string().min(1)).default(['127.0.0.1:9300']).describe('host:port of each placement manager'),
@@ -111,6 +114,10 @@ export const nodeConfigSchema = z.object({
   clientOutputBufferMax: bytes(64 * 1024, DEFAULT_CONNECTION_LIMITS.replyBytesMax).describe(
     'replies a client may leave unread before it is cut off',
   ),
+  enableDebugCommand: z
+    .enum(['no', 'local', 'yes'])
+    .default('no')
+    .describe('who may use DEBUG: nobody, clients on this machine, or everybody'),
   logTo: z.enum(['file', 'stderr']).default('file').describe('<data-dir>/log, or standard error'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is logged'),
 });

@@ -6,6 +6,7 @@ import type { NodeView } from '../commands/session.js';
 import { kebab } from '../config.js';
 import { packageVersion } from '../rpc/package-root.js';
 import { clusterNodeName } from './cluster-view.js';
+import { blockThread, type DebugCommand } from './debug.js';
 import type { Node } from './node.js';
 
 /** Figures that the process knows and the node does not. */
@@ -37,6 +38,8 @@ export function nodeView(
       return clusterNodeName(node().clusterId, node().nodeId);
     },
     wallMs: () => node().wallMs(),
+    debugCommand: (settings.enableDebugCommand as DebugCommand | undefined) ?? 'no',
+    block: blockThread,
     config: () => configPairs(settings),
     info: () => [
       ['Server', serverSection(node(), figures)],

@@ -156,7 +156,7 @@ class NodeProcess {
           address: {
             name: config.name,
             host: config.advertiseHost ?? config.host,
-            peerPort: this.ports.peer,
+            peerPort: config.advertisePeerPort ?? this.ports.peer,
             respPort: this.ports.resp,
             clusterPort: this.ports.cluster,
             httpPort: this.ports.http,

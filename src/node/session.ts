@@ -10,6 +10,7 @@ import type { NodeView, Session, TableView } from '../commands/session.js';
 import { findRow, gate, isLocal, isWrite, keysOf, refusal } from '../commands/table.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import { array, bulk, EMPTY_ARRAY, error, OK, type Reply } from '../resp/reply.js';
+import { isLoopback } from '../rpc/credentials.js';
 import type { TableInfo } from '../rpc/topology.js';
 import type { CommandGroup } from '../slot/entry.js';
 import { hash14 } from '../slot/hash.js';
@@ -24,6 +25,7 @@ import {
   STARTING,
   WRONG_PASSWORD,
 } from './answers.js';
+import { clientLine } from './client-line.js';
 import { clusterTableView } from './cluster-view.js';
 import type { Leaders } from './leaders.js';
 import type { RouteOutcome, Router, RouterSession } from './router.js';
@@ -221,6 +223,10 @@ export class ClientSession implements Session, RequestHandler {
     return this.connection.id;
   }
 
+  get fromLoopback(): boolean {
+    return isLoopback(this.connection.remoteAddress.replace(/:\d+$/, ''));
+  }
+
   get node(): NodeView {
     return this.host.view;
   }
@@ -291,29 +297,18 @@ export class ClientSession implements Session, RequestHandler {
 
   describe(): string {
     const nowMs = this.host.monotonicMs();
-    const { connection } = this;
-    const fields: readonly (readonly [string, string | number])[] = [
-      ['id', this.id],
-      ['addr', connection.remoteAddress],
-      ['laddr', connection.localAddress],
-      ['fd', 0],
-      ['name', this.name],
-      ['age', Math.floor((nowMs - this.connectedAtMs) / 1000)],
-      ['idle', Math.floor((nowMs - this.lastRequestAtMs) / 1000)],
-      ['flags', 'N'],
-      ['db', this.currentTable()?.tableId ?? 0],
-      ['sub', 0],
-      ['psub', 0],
-      ['multi', -1],
-      ['qbuf', connection.bufferedBytes],
-      ['obl', connection.unsentBytes],
-      ['cmd', this.lastCommand],
-      ['user', this.currentTable()?.name ?? DEFAULT_TABLE],
-      ['lib-name', this.libName],
-      ['lib-ver', this.libVersion],
-      ['resp', connection.protocol],
-    ];
-    return fields.map(([field, value]) => `${field}=${value}`).join(' ');
+    const table = this.currentTable();
+    return clientLine({
+      connection: this.connection,
+      name: this.name,
+      ageSeconds: Math.floor((nowMs - this.connectedAtMs) / 1000),
+      idleSeconds: Math.floor((nowMs - this.lastRequestAtMs) / 1000),
+      tableId: table?.tableId ?? 0,
+      tableName: table?.name ?? DEFAULT_TABLE,
+      lastCommand: this.lastCommand,
+      libName: this.libName,
+      libVersion: this.libVersion,
+    });
   }
 
   private currentTable(): TableInfo | undefined {

@@ -56,11 +56,10 @@ export class IncomingSnapshots<R> {
     const answer = (ack: SnapshotAck): void =>
       void this.parts.send(from, 'snapshotAck', encodeSnapshotAck(ack));
     const slot = this.parts.slotOf(begin.groupId);
-    const why = slot === undefined ? 'no such replica' : this.refusal(slot, begin);
-    if (slot === undefined || why !== undefined) {
-      answer({ kind: 'refused', transferId, why: why ?? '' });
-      return;
-    }
+    if (slot === undefined) return answer({ kind: 'refused', transferId, why: 'no such replica' });
+    const why = this.refusal(slot, begin);
+    if (why !== undefined) return answer({ kind: 'refused', transferId, why });
+    if (this.othersThan(slot) >= this.parts.settings.incomingMax) return answer({ kind: 'busy', transferId });
     for (const { receiver } of this.of(slot)) receiver.cancel('replaced by a newer one');
     this.start(slot, begin, answer);
   }
@@ -73,11 +72,13 @@ export class IncomingSnapshots<R> {
     const mark = { index, term: appliedTerm, configuration };
     if (!slot.offered({ kind: 'snapshot', from, to, term, mark })) return 'not needed';
     if (this.parts.diskLow()) return 'the disk is nearly full';
-    const own = this.of(slot);
-    if (own.some(({ receiver }) => receiver.isInstalling)) return 'another one is being installed';
-    const others =
-      [...this.underWay.values()].filter(({ receiver }) => receiver.why === '').length - own.length;
-    return others >= this.parts.settings.incomingMax ? 'too many at once' : undefined;
+    const installing = this.of(slot).some(({ receiver }) => receiver.isInstalling);
+    return installing ? 'another one is being installed' : undefined;
+  }
+
+  /** Under way for other replicas. */
+  private othersThan(slot: Slot<R>): number {
+    return [...this.underWay.values()].filter((one) => one.slot !== slot && one.receiver.why === '').length;
   }
 
   private of(slot: Slot<R>): Incoming<R>[] {

@@ -1,10 +1,13 @@
 /**
  * Snapshots on their way out: one a member of a group, in the order of the asking, `outgoingMax` at a time, at one pace.
  *
+ * A node that takes in enough already says so; what is meant for it waits `retryMs` and others go first.
+ *
  * Whatever becomes of one, its slot is told once: Raft sends that member nothing before. Of a failure it is told `retryMs` later, so
  * that the next try is not at once. While one is under way, and for a silence's length after, the log behind it is kept
  * for the member, within a bound: else a busy slot would have compacted what comes next before the member can ask.
  */
+import type { Timer } from '../env.js';
 import { membersOf } from '../raft/membership.js';
 import type { MemberId } from '../raft/message.js';
 import type { NodeId } from '../rpc/transport.js';
@@ -35,9 +38,12 @@ export class OutgoingSnapshots<R> {
   /** Every one that its slot has not been told of yet: waiting, under way, or failed and resting. Bounded by members. */
   private readonly asked = new Map<string, Wanted<R>>();
   private waiting: Wanted<R>[] = [];
+  /** Nodes that take in no more for now. */
+  private readonly busy = new Set<NodeId>();
   private readonly underWay = new Map<string, Outgoing<R>>();
   /** Delivered a moment ago. */
   private readonly kept = new Set<Kept<R>>();
+  private readonly timers = new Set<Timer>();
   private readonly throttle: Throttle;
   /** Names this process among all that ever bear our node id. */
   private readonly boot: string;
@@ -93,6 +99,7 @@ export class OutgoingSnapshots<R> {
   async close(): Promise<void> {
     this.closed = true;
     this.waiting = [];
+    for (const timer of this.timers) timer.cancel();
     const ending = [...this.underWay.values()];
     for (const { sender } of ending) sender.cancel('the node stops');
     await Promise.all(ending.map(({ over }) => over));
@@ -100,8 +107,9 @@ export class OutgoingSnapshots<R> {
 
   private startNext(): void {
     while (this.underWay.size < this.parts.settings.outgoingMax) {
-      const next = this.waiting.shift();
-      if (next === undefined) return;
+      const at = this.waiting.findIndex(({ member }) => !this.busy.has(nodeOf(member)));
+      if (at < 0) return;
+      const next = this.waiting.splice(at, 1)[0]!;
       if (this.parts.isReachable(nodeOf(next.member)) && next.slot.isLeader) this.start(next);
       else this.failed(next, 'not reachable, or not the leader any more');
     }
@@ -140,12 +148,23 @@ export class OutgoingSnapshots<R> {
       this.underWay.delete(transferId);
       this.figures.sentBytes += sender.bytes;
       if (installed) this.delivered(wanted, sender.index!);
+      else if (sender.busy) this.waitFor(wanted);
       else this.failed(wanted, sender.why);
     } catch (why) {
       // An engine that can't be read.
       return this.parts.fatal(why);
     }
     if (!this.closed) this.startNext();
+  }
+
+  private waitFor(wanted: Wanted<R>): void {
+    const nodeId = nodeOf(wanted.member);
+    this.waiting.push(wanted);
+    this.busy.add(nodeId);
+    this.later(this.parts.settings.retryMs, () => {
+      this.busy.delete(nodeId);
+      this.startNext();
+    });
   }
 
   private delivered(wanted: Wanted<R>, index: number): void {
@@ -155,7 +174,7 @@ export class OutgoingSnapshots<R> {
     this.figures.sent++;
     const kept = { slot: wanted.slot, after: index };
     this.kept.add(kept);
-    env.after(settings.silenceMs, () => this.kept.delete(kept));
+    this.later(settings.silenceMs, () => this.kept.delete(kept));
     this.report(wanted, true);
   }
 
@@ -164,7 +183,16 @@ export class OutgoingSnapshots<R> {
     const { groupId, slot } = wanted.slot.birth;
     env.log.warn('snapshot failed', { groupId, slot, to: nodeOf(wanted.member), why });
     this.figures.failed++;
-    env.after(settings.retryMs, () => this.report(wanted, false));
+    this.later(settings.retryMs, () => this.report(wanted, false));
+  }
+
+  private later(delayMs: number, run: () => void): void {
+    if (this.closed) return;
+    const timer = this.parts.env.after(delayMs, () => {
+      this.timers.delete(timer);
+      run();
+    });
+    this.timers.add(timer);
   }
 
   private report(wanted: Wanted<R>, ok: boolean): void {

@@ -160,7 +160,7 @@ export class Follower {
 
   /**
    * Born empty, it lacks the configuration that the log's first entry stands on, so not even a whole log will do. Nobody
-   * else ever refuses what follows index 0, and the leader knows it by that.
+   * else ever refuses what follows index 0 with a hint of nothing, and the leader knows it by that.
    */
   private askForSnapshot(to: MemberId): void {
     this.state.sendAfterSave(to, {

@@ -306,7 +306,10 @@ export class Raft implements RaftCore {
     this.depart(this.role.step(message));
   }
 
-  /** So that a leader whose term is over learns it, whatever it lacks the right to ask. */
+  /**
+   * So that a leader whose term is over learns it, whatever it lacks the right to ask. It may lead again, in this very term, before
+   * this reaches it: the hint's term tells it from the wish of one who holds nothing (follower.ts, askForSnapshot).
+   */
   private answerStale(message: Message): void {
     const { state } = this;
     switch (message.kind) {
@@ -318,7 +321,7 @@ export class Raft implements RaftCore {
           index: 0,
           rejected: true,
           hintIndex: 0,
-          hintTerm: 0,
+          hintTerm: state.term,
         });
         return;
       case 'readIndex':

@@ -41,7 +41,7 @@ export class Replication {
   answered(message: Extract<Message, { kind: 'appendReply' }>): boolean {
     const progress = this.peers.get(message.from);
     if (progress === undefined) return false;
-    if (message.rejected && message.index === 0) {
+    if (message.rejected && message.index === 0 && message.hintTerm === 0) {
       this.askForSnapshot(message.from, progress);
       return false;
     }

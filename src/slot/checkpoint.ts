@@ -242,10 +242,7 @@ export class Checkpointer {
     this.clearedSteps = 0;
     for (let id = await this.nextGarbage(); id !== undefined; id = await this.nextGarbage()) {
       if (!(await this.clearSome(id))) return;
-      const key = nodeKey('garbage', id);
-      // The deletes are made durable while the marker stands: in a crash it may not vanish before what it marks.
-      await this.engine.write([{ kind: 'put', key, value: Buffer.alloc(0) }], { sync: true });
-      await this.engine.write([{ kind: 'delete', key }], { sync: true });
+      await this.engine.write([{ kind: 'delete', key: nodeKey('garbage', id) }], { sync: true });
     }
   }
 
@@ -267,7 +264,8 @@ export class Checkpointer {
     let page = await rows.next(CLEARED_ROWS);
     while (page.length > 0 && this.takeStep()) {
       const batch = page.map(([key]): EngineWrite => ({ kind: 'delete', key }));
-      await this.engine.write(batch, { sync: false });
+      // Synced: the marker, which goes last, may not vanish before what it marks, and LevelDB promises that of no unsynced batch.
+      await this.engine.write(batch, { sync: true });
       page = await rows.next(CLEARED_ROWS);
     }
     await rows.close();

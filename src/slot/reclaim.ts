@@ -1,9 +1,9 @@
 /**
  * Takes away, in the background and in bounded steps, what large keys that are gone have left in the engine.
  *
- * A reclaim row stands for a life whose pages may be removed. The pages go first, unsynced; then the row is written once more,
- * synced, so that in a crash it can't vanish before them; then it goes. A crash in between begins the life again. One round
- * runs at a time, and never beside a checkpoint of the same state.
+ * A reclaim row stands for a life whose pages may be removed. The pages go first, synced: the row may not vanish before them in
+ * a crash, and LevelDB promises that of no unsynced batch. A crash in between begins the life again. One round runs at a time,
+ * and never beside a checkpoint of the same state.
  */
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import type { Life } from './body.js';
@@ -12,7 +12,7 @@ import type { PagePool } from './page-pool.js';
 
 /** Pages removed in one step. */
 const RECLAIMED_PAGES = 1000;
-/** Lives that share the synced writes at their end. */
+/** Lives whose rows go together. */
 const RECLAIMED_LIVES_MAX = 64;
 /** Looks for reclaim rows in one round. */
 const LOOKS_MAX = 64;
@@ -50,10 +50,7 @@ export class Reclaimer {
       done.push(row);
     }
     if (done.length < rows.length) pages.mayReclaim = true;
-    if (done.length > 0) {
-      await this.engine.write(done.map(stands), { sync: true });
-      await this.engine.write(done.map(goes), { sync: true });
-    }
+    if (done.length > 0) await this.engine.write(done.map(goes), { sync: true });
     return done.length === rows.length;
   }
 
@@ -66,7 +63,7 @@ export class Reclaimer {
     while (page.length > 0 && mayGoOn()) {
       await this.engine.write(
         page.map(([key]) => goes(key)),
-        { sync: false },
+        { sync: true },
       );
       page = await cursor.next(RECLAIMED_PAGES);
     }
@@ -76,6 +73,4 @@ export class Reclaimer {
   }
 }
 
-const stands = (key: Buffer): EngineWrite => ({ kind: 'put', key, value: NOTHING });
 const goes = (key: Buffer): EngineWrite => ({ kind: 'delete', key });
-const NOTHING = Buffer.alloc(0);

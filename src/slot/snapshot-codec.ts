@@ -7,6 +7,7 @@
  *   end       = varint sequence of the last chunk | varint rows | u32 CRC32C of all chunks' bytes, one after the other
  *   cancel    = nothing more comes
  *   written   = varint sequence: all chunks up to it are on disk; 0: send the first
+ *   busy      = not now: too many come in at once
  *   refused   = text why: nothing more is wanted
  *   installed = nothing more is needed
  *
@@ -52,6 +53,7 @@ export type SnapshotMessage =
 
 export type SnapshotAck =
   | { readonly kind: 'written'; readonly transferId: string; readonly sequence: number }
+  | { readonly kind: 'busy'; readonly transferId: string }
   | { readonly kind: 'refused'; readonly transferId: string; readonly why: string }
   | { readonly kind: 'installed'; readonly transferId: string };
 
@@ -63,7 +65,7 @@ const WHY_BYTES_MAX = 1024;
 
 /** In the order of their codes. Append only. */
 const MESSAGE_KINDS: readonly SnapshotMessage['kind'][] = ['begin', 'chunk', 'end', 'cancel'];
-const ACK_KINDS: readonly SnapshotAck['kind'][] = ['written', 'refused', 'installed'];
+const ACK_KINDS: readonly SnapshotAck['kind'][] = ['written', 'refused', 'installed', 'busy'];
 
 export function encodeSnapshotMessage(message: SnapshotMessage): Buffer {
   const out = new ByteWriter(128 + (message.kind === 'chunk' ? message.bytes.length : 0));
@@ -137,6 +139,7 @@ function readAck(input: ByteReader, kind: SnapshotAck['kind'], transferId: strin
       return { kind, transferId, why };
     }
     case 'installed':
+    case 'busy':
       return { kind, transferId };
   }
 }

@@ -54,6 +54,9 @@ export interface InstallHost {
   fatal(why: unknown): void;
 }
 
+/** `left`: closed past the mark. The state is the replica's, and the next start will say so: it must not be cleared. */
+export type InstallOutcome = 'installed' | 'unwanted' | 'left';
+
 /** The installations of one slot, one after the other. */
 export class Installs {
   private current: Install | undefined;
@@ -74,18 +77,18 @@ export class Installs {
     return this.current?.marked === true;
   }
 
-  /** False: it was not wanted any more. The caller keeps checkpoints away until it resolves. */
-  async put(snapshot: ReceivedSnapshot): Promise<boolean> {
+  /** The caller keeps checkpoints away until it resolves. */
+  async put(snapshot: ReceivedSnapshot): Promise<InstallOutcome> {
     // The pump turns a closed slot no more: it would wait for ever, and every checkpoint with it.
-    if (this.closed) return false;
+    if (this.closed) return 'unwanted';
     const install = new Install(snapshot, this.engine, this.host);
     this.current = install;
     this.host.wake();
-    const installed = await install.done;
-    // Marked and not installed: the next start does the rest, and until then the replica stays as it is.
-    if (installed || !install.marked) this.current = undefined;
+    const outcome = await install.done;
+    // Left to the next start, the replica stays as it is until then.
+    if (outcome !== 'left') this.current = undefined;
     this.host.wake();
-    return installed;
+    return outcome;
   }
 
   /** Called in the pump's turn, after everything that the slot has to save. */
@@ -101,12 +104,12 @@ export class Installs {
 }
 
 class Install {
-  readonly done: Promise<boolean>;
+  readonly done: Promise<InstallOutcome>;
   /** The mark may be in the binlog. */
   marked = false;
   private ended = false;
   private flipping = false;
-  private resolve: (installed: boolean) => void = () => {};
+  private resolve: (outcome: InstallOutcome) => void = () => {};
 
   constructor(
     private readonly snapshot: ReceivedSnapshot,
@@ -120,7 +123,7 @@ class Install {
 
   turn(records: BinlogRecord[], afterSave: (() => void)[]): void {
     if (this.marked || this.ended) return;
-    if (!this.host.wants(this.snapshot)) return this.end(false);
+    if (!this.host.wants(this.snapshot)) return this.end('unwanted');
     if (this.host.isMidEntry()) return;
     this.marked = true;
     const { stateId, meta } = this.snapshot;
@@ -132,7 +135,7 @@ class Install {
 
   /** Past the mark the next start goes on from here; a batch that is under way still ends. */
   cancel(): void {
-    if (!this.flipping) this.end(false);
+    if (!this.flipping) this.end(this.marked ? 'left' : 'unwanted');
   }
 
   private async flip(): Promise<void> {
@@ -142,12 +145,12 @@ class Install {
     const batch = flipWrites(replicaId, this.snapshot.stateId, this.host.leftBehind());
     await this.engine.write(batch, { sync: true });
     this.host.switchTo(this.snapshot);
-    this.end(true);
+    this.end('installed');
   }
 
-  private end(installed: boolean): void {
+  private end(outcome: InstallOutcome): void {
     this.ended = true;
-    this.resolve(installed);
+    this.resolve(outcome);
   }
 }
 

@@ -16,7 +16,7 @@ import type { Checkpointer } from './checkpoint.js';
 import { keyInState, metaKey } from './keys.js';
 import { encodeMeta } from './record.js';
 import type { SnapshotAck, SnapshotBegin, SnapshotMessage } from './snapshot-codec.js';
-import type { ReceivedSnapshot } from './snapshot-install.js';
+import type { InstallOutcome, ReceivedSnapshot } from './snapshot-install.js';
 import { RowAssembler } from './snapshot-rows.js';
 import { loadExpiry } from './state.js';
 
@@ -28,8 +28,8 @@ export interface SnapshotReceiverParts {
   readonly begin: SnapshotBegin;
   readonly answer: (ack: SnapshotAck) => void;
   readonly diskLow: () => boolean;
-  /** Puts it in place; false: it is not wanted any more. */
-  readonly install: (snapshot: ReceivedSnapshot) => Promise<boolean>;
+  /** Puts it in place. */
+  readonly install: (snapshot: ReceivedSnapshot) => Promise<InstallOutcome>;
 }
 
 /** Chunks that wait to be written; a sender's window is smaller. */
@@ -48,6 +48,8 @@ export class SnapshotReceiver {
   private written = 0;
   private complete = false;
   private installing = false;
+  /** The next start installs it: not even the last checkpoint of this one may clear it. */
+  private left = false;
   private heardMs: number;
   private work: Promise<void> = Promise.resolve();
   private looking: Timer | undefined;
@@ -76,7 +78,7 @@ export class SnapshotReceiver {
     const installed = await over.finally(() => this.looking?.cancel());
     // A write that is under way must not come after the clearing.
     await this.work;
-    this.parts.checkpointer.releaseState(this.stateId);
+    if (!this.left) this.parts.checkpointer.releaseState(this.stateId);
     return installed;
   }
 
@@ -141,14 +143,13 @@ export class SnapshotReceiver {
 
   private async installNow(snapshot: ReceivedSnapshot): Promise<void> {
     this.installing = true;
-    const installed = await this.parts.checkpointer.alone(() => this.parts.install(snapshot));
-    const { transferId } = this;
-    if (installed) this.parts.answer({ kind: 'installed', transferId });
-    else {
-      this.installing = false;
-      this.cancel('no longer needed');
-    }
-    this.finish(installed);
+    const outcome = await this.parts.checkpointer.alone(() => this.parts.install(snapshot));
+    this.installing = false;
+    this.left = outcome === 'left';
+    if (outcome !== 'installed')
+      return this.cancel(this.left ? 'left to the next start' : 'no longer needed');
+    this.parts.answer({ kind: 'installed', transferId: this.transferId });
+    this.finish(true);
   }
 
   private acknowledge(): void {

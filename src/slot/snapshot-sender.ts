@@ -74,6 +74,8 @@ export class SnapshotSender {
   index: number | undefined;
   /** Why it failed; empty until it did. */
   why = '';
+  /** It failed for no other reason than that the member's node takes in enough of them already. */
+  busy = false;
   private written = -1;
   private sequence = 0;
   private installed = false;
@@ -101,6 +103,10 @@ export class SnapshotSender {
 
   answered(ack: SnapshotAck): void {
     if (ack.kind === 'refused') return this.cancel(`refused: ${ack.why}`);
+    if (ack.kind === 'busy') {
+      this.busy = true;
+      return this.cancel('busy');
+    }
     if (ack.kind === 'installed') this.installed = true;
     else this.written = Math.max(this.written, ack.sequence);
     this.listen();

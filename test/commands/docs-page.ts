@@ -57,6 +57,7 @@ const TAIL = `## What differs from Redis
 - **HELLO 3** answers \`NOPROTO\`: RESP2 is spoken.
 - **CLIENT LIST** shows the asking connection only. **CONFIG SET** is refused: settings are read-only at run time.
   **CONFIG RESETSTAT** is accepted and resets nothing: the counters are metrics.
+- **DEBUG** has SLEEP only, and is refused unless the node has \`enable-debug-command\` set, as in Redis 7.
 - **CLUSTER NODES** lists every node as a master with the ranges that it leads now; \`SLOTS\` and \`SHARDS\` tell followers, too.
 - **READONLY** lets the replica on this node serve reads on either port; they are linearizable all the same. **READWRITE** ends it.
 `;

@@ -11,6 +11,8 @@ export const fakeNode: NodeView = {
   nodeId: 1,
   clusterNodeName: NAMES[0]!,
   wallMs: () => 1_700_000_000_123.456,
+  debugCommand: 'local',
+  block: () => {},
   config: () => [
     ['port', '9221'],
     ['data-dir', './data'],
@@ -58,6 +60,7 @@ export class FakeSession implements Session {
   libVersion = '';
   readsHere = false;
   authenticated = true;
+  fromLoopback = true;
   readonly node = fakeNode;
   readonly table = fakeTable;
   /** What the session was asked to do, in order. */

@@ -1,7 +1,7 @@
 /** Commands that a node answers: the connection, its settings, and the table as a Redis Cluster. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeSession } from './fake-node.js';
+import { FakeSession, fakeNode } from './fake-node.js';
 import { runOnNode } from './harness.js';
 
 const answer = (line: string, session = new FakeSession()) => runOnNode(session, line);
@@ -54,6 +54,26 @@ test('CLIENT keeps what it is told, in a form that CLIENT LIST can show', async 
   assert.equal(await answer('client list id 1', session), '""');
   assert.equal(await answer('client list type pubsub', session), '""');
   assert.equal(await answer('client no-touch maybe', session), '-ERR syntax error');
+});
+
+test('DEBUG SLEEP blocks the node, for those who may and for as long as they say', async () => {
+  const blocked: number[] = [];
+  const node = { ...fakeNode, block: (ms: number) => void blocked.push(ms) };
+  const session = Object.assign(new FakeSession(), { node });
+  assert.equal(await answer('debug SLEEP 0.25', session), '+OK');
+  assert.equal(await answer('debug sleep 5', session), '+OK');
+  assert.deepEqual(blocked, [250, 5000]);
+  assert.equal(await answer('debug sleep soon', session), '-ERR value is not a valid float');
+  const misspelt = "-ERR unknown subcommand or wrong number of arguments for 'jmap'. Try DEBUG HELP.";
+  assert.equal(await answer('debug jmap', session), misspelt);
+  session.fromLoopback = false;
+  assert.match(await answer('debug sleep 1', session), /^-ERR DEBUG command not allowed/);
+  node.debugCommand = 'yes';
+  assert.equal(await answer('debug sleep 1', session), '+OK');
+  session.fromLoopback = true;
+  node.debugCommand = 'no';
+  assert.match(await answer('debug sleep 1', session), /^-ERR DEBUG command not allowed/);
+  assert.deepEqual(blocked, [250, 5000, 1000]);
 });
 
 test('CONFIG reads by pattern and refuses to set', async () => {

@@ -23,6 +23,24 @@ test('one seed, one schedule: six kills of a leader, then all at once, with quie
   assert.deepEqual(planStrikes('none', 42, 60_000), []);
 });
 
+test('a node sleeps long enough to be succeeded, as often as that fits', () => {
+  for (const nemesis of ['pause', 'block'] as const) {
+    const counts = [20_000, 60_000, 600_000].map((timeMs) => {
+      const strikes = planStrikes(nemesis, 5, timeMs);
+      for (const { kind, downMs } of strikes) {
+        assert.equal(kind, `${nemesis}-leader`);
+        assert.ok(downMs >= 5000 && downMs <= 7000, `${downMs} ms`);
+      }
+      return strikes.length;
+    });
+    assert.deepEqual(counts, [1, 3, 6]);
+  }
+  assert.deepEqual(
+    planStrikes('reset', 5, 60_000).map(({ kind }) => kind),
+    Array.from({ length: 6 }, () => 'reset-leader'),
+  );
+});
+
 test('leaders are counted in hash slots, by the first node of each range', () => {
   const node = (port: number) => ({
     kind: 'array' as const,
@@ -54,9 +72,21 @@ test('options have defaults, and contradictions are refused', () => {
   assert.deepEqual([options.timeMs, options.nemesis, options.seed, options.clients], [60_000, 'kill', 7, 20]);
   assert.equal(parseOptions(['--against', 'localhost:6379'], 7).nemesis, 'none');
   assert.equal(parseOptions(['--stale-read-plant'], 7).plantStaleRead, true);
+  assert.deepEqual(parseOptions(['--set', 'reads=index', '--set', 'lease-ms=200'], 7).nodeSettings, [
+    'reads: index',
+    'lease-ms: 200',
+  ]);
+  assert.deepEqual(parseOptions([], 7).workloads, ['register', 'set-counter']);
+  assert.deepEqual(parseOptions(['--nemesis', 'block'], 7).workloads, [
+    'register',
+    'set-counter',
+    'wake-read',
+  ]);
   for (const args of [
     ['--workload', 'bank'],
     ['--nemesis', 'rain'],
+    ['--set', 'reads'],
+    ['--against', 'localhost:6379', '--set', 'reads=index'],
     ['--time', '1.5'],
     ['--etcd-stop-half'],
     ['--against', 'localhost:6379', '--nemesis', 'kill'],

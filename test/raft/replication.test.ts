@@ -69,6 +69,36 @@ test('stale answers move nothing back', () => {
   assert.equal(network.raft(1).ready(), undefined);
 });
 
+test('an answer to a leadership that is over, met by the next one of the same leader, asks for no snapshot', () => {
+  const network = new Network(3);
+  network.elect(1);
+  network.propose(1, 'a');
+  network.settle();
+  // An append of term 1 is still on its way to 2 when 1, who lost its leadership, leads again.
+  const late = {
+    kind: 'append',
+    from: 1,
+    to: 2,
+    term: 1,
+    previousIndex: 2,
+    previousTerm: 1,
+    commit: 2,
+  } as const;
+  for (const [from, to] of [
+    [1, 3],
+    [3, 1],
+  ] as const) {
+    assert(network.raft(from).transferLeadership(to, network.nowMs));
+    network.settle();
+  }
+  assert.equal(network.raft(1).status.role, 'leader');
+  network.raft(2).step({ ...late, entries: [] }, network.nowMs);
+  const answer = network.raft(2).ready()!.messages[0]!;
+  network.raft(1).step(answer, network.nowMs);
+  assert.equal(answer.term, network.raft(1).status.term);
+  assert.equal(network.raft(1).peers.find(({ id }) => id === 2)!.state, 'replicate');
+});
+
 test('a broken stream makes the leader probe, and the group goes on', () => {
   const network = new Network(3);
   network.elect(1);

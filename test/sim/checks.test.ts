@@ -2,13 +2,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeSlot } from '../../src/node/replicas.js';
+import type { NodeSettings } from '../../src/node/settings.js';
+import { RaftLog } from '../../src/raft/log.js';
+import { seededRandom } from '../../src/random.js';
 import { createCodec } from '../../src/rpc/codec.js';
-import { encodeEntry } from '../../src/slot/entry.js';
+import { encodeBirth } from '../../src/slot/birth.js';
+import { type CommandEntry, encodeEntry } from '../../src/slot/entry.js';
+import type { BinlogRecord } from '../../src/storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../../src/storage/binlog-record.js';
+import { openBinlog } from '../../src/storage/binlog-recovery.js';
+import { DurableImage } from './checks/durable-image.js';
 import { judge } from './checks/judge.js';
 import type { Action } from './checks/key-model.js';
+import { Ledger } from './checks/ledger.js';
+import { Logs } from './checks/logs.js';
 import { Oracles } from './checks/oracles.js';
+import type { Tell } from './checks/tell.js';
 import { History } from './history.js';
+import { SimFiles } from './sim-files.js';
 
 type Step = readonly [session: string, asked: Action, fate: 'done' | 'unknown', answered?: Action];
 
@@ -88,58 +99,157 @@ test('a counter and a log that lost or doubled an acknowledged step are found', 
   assert.ok(faultsOf('log', [word('a-1;', 4), get('b', 'a-1;a-1;')]).length > 0);
 });
 
-interface Seen {
-  readonly role?: 'leader' | 'follower';
-  readonly term?: number;
-  readonly lastIndex?: number;
-  readonly commitIndex?: number;
-}
-
-/** As much of a replica as the oracles look at. */
-function replica(seen: Seen): NodeSlot {
-  const configuration = {
-    voters: [1, 2, 3],
-    votersOutgoing: [],
-    learners: [],
-    learnersNext: [],
-    autoLeave: false,
-  };
-  const status = { role: 'follower', term: 1, lastIndex: 9, commitIndex: 9, configuration, ...seen };
-  return { birth: { groupId: 1 }, status } as unknown as NodeSlot;
-}
-
-function oracles(): { readonly oracles: Oracles; readonly faults: string[] } {
+function tell(): { readonly faults: string[]; readonly tell: Tell } {
   const faults: string[] = [];
-  const codec = createCodec({ encodeEntries, decodeEntries });
+  return { faults, tell: { fail: (why) => faults.push(why), counted: () => {} } };
+}
+
+/** As much of a replica as the oracles look at, with a real log. */
+class Replica {
+  term = 1;
+  leads = false;
+  appliedIndex = 0;
+  readonly log = new RaftLog(
+    { compactedIndex: 0, compactedTerm: 0, terms: [], lastIndex: 0, entries: [] },
+    0,
+    0,
+    1 << 20,
+  );
+  readonly slot: NodeSlot;
+
+  constructor(memberId = 1) {
+    const replica = this;
+    const configuration = { voters: [1, 2, 3], votersOutgoing: [], learners: [] };
+    const seen = {
+      birth: { groupId: 1, memberId },
+      raft: { state: { log: replica.log, votedFor: 0, configuration } },
+      get isLeader() {
+        return replica.leads;
+      },
+      get appliedTo() {
+        return { index: replica.appliedIndex };
+      },
+      get status() {
+        const role = replica.leads ? 'leader' : 'follower';
+        return { role, term: replica.term, commitIndex: replica.log.commitIndex, configuration };
+      },
+    };
+    Object.defineProperty(seen.raft.state, 'term', { get: () => replica.term });
+    this.slot = seen as unknown as NodeSlot;
+  }
+
+  /** Takes entries over, as a follower does. */
+  follow(previous: number, ...entries: readonly (readonly [term: number, text: string])[]): this {
+    this.log.merge(
+      entries.map(([term, text], i) => ({
+        index: previous + 1 + i,
+        term,
+        kind: 'command' as const,
+        data: Buffer.from(text),
+      })),
+    );
+    return this;
+  }
+}
+
+function logs(): { readonly faults: string[]; readonly look: (replica: Replica) => number } {
+  const { faults, tell: own } = tell();
+  const watch = new Logs(own, { committed: () => {}, opened: () => {} });
   return {
-    oracles: new Oracles(
-      codec,
-      (why) => faults.push(why),
-      () => {},
-    ),
     faults,
+    look: (replica) => {
+      watch.look(replica.slot);
+      return faults.length;
+    },
   };
 }
 
-test('two leaders of one term and a leader without an applied entry are found', () => {
-  const { oracles: watch, faults } = oracles();
-  const [one, other] = [watch.observer(() => 1001), watch.observer(() => 2001)];
-  one.statusChanged!(replica({ role: 'leader' }));
-  other.statusChanged!(replica({ role: 'leader' }));
-  assert.equal(faults.length, 1);
-  one.entryApplied!(replica({}), 1, 1, Buffer.alloc(0));
-  other.statusChanged!(replica({ role: 'leader', term: 2, lastIndex: 0 }));
-  assert.equal(faults.length, 2);
+test('two logs that agree on an entry and not on what is before it are found', () => {
+  const { look } = logs();
+  assert.equal(look(new Replica().follow(0, [1, 'a'], [2, 'b'])), 0);
+  assert.equal(look(new Replica().follow(0, [1, 'a'], [2, 'b'])), 0);
+  assert.equal(look(new Replica().follow(0, [1, 'x'], [2, 'b'])), 2);
 });
 
-test('two votes in one term are found, across lives', () => {
+test('an entry that another one of its index and term took the place of is found', () => {
+  const { look } = logs();
+  const replica = new Replica().follow(0, [1, 'a'], [1, 'b']);
+  assert.equal(look(replica), 0);
+  replica.follow(1, [2, 'c']).follow(1, [3, 'x']);
+  assert.equal(look(replica), 0);
+  replica.log['truncateFrom'](2);
+  replica.log['tail'].push({ index: 2, term: 3, kind: 'command', data: Buffer.from('y') });
+  replica.log.lastIndex = 2;
+  assert.equal(look(replica), 1);
+});
+
+test('a leader that cuts its log, and a cut of what was known committed, are found', () => {
+  const { look, faults } = logs();
+  const leader = new Replica().follow(0, [1, 'a'], [1, 'b']);
+  leader.leads = true;
+  look(leader);
+  leader.follow(1, [2, 'c']);
+  assert.equal(look(leader), 1);
+  const follower = new Replica().follow(0, [1, 'a']);
+  follower.log.commitTo(1);
+  look(follower);
+  follower.log.commitIndex = 0;
+  follower.follow(0, [3, 'x']);
+  look(follower);
+  assert.ok(faults.some((fault) => fault.includes('committed was 1')));
+});
+
+test('two entries committed at one place, and a leader without what was committed before, are found', () => {
+  const { look } = logs();
+  const [one, other] = [new Replica().follow(0, [1, 'a']), new Replica().follow(0, [2, 'b'])];
+  one.log.commitTo(1);
+  look(one);
+  other.log.commitTo(1);
+  assert.equal(look(other), 1);
+  const late = new Replica();
+  late.term = 5;
+  late.leads = true;
+  assert.equal(look(late), 2);
+});
+
+test('a term, a commit or an applied index that falls, and one applied beyond the commit, are found', () => {
+  const { look } = logs();
+  const replica = new Replica().follow(0, [1, 'a'], [1, 'b']);
+  replica.log.commitTo(2);
+  replica.appliedIndex = 1;
+  look(replica);
+  replica.term = 0;
+  assert.equal(look(replica), 1);
+  replica.log.commitIndex = 1;
+  assert.equal(look(replica), 2);
+  replica.appliedIndex = 2;
+  assert.equal(look(replica), 3);
+});
+
+function oracles(): { readonly oracles: Oracles; readonly faults: string[] } {
+  const { faults, tell: own } = tell();
+  const codec = createCodec({ encodeEntries, decodeEntries });
+  const settings = {} as NodeSettings['slot'];
+  return { oracles: new Oracles({ codec, tell: own, settings, disks: () => [] }), faults };
+}
+
+test('two leaders of one term are found', () => {
+  const { oracles: watch, faults } = oracles();
+  const replica = new Replica();
+  replica.leads = true;
+  for (const owner of [1001, 2001]) watch.observer(() => owner).statusChanged!(replica.slot);
+  assert.equal(faults.length, 1);
+});
+
+test('two votes in one term are found, across lives, and each that is not on disk', () => {
   const { oracles: watch, faults } = oracles();
   const codec = createCodec({ encodeEntries, decodeEntries });
   for (const to of [2, 3]) {
     const message = { kind: 'voteReply', from: 1, to, term: 4, granted: true } as const;
     watch.sent('control', codec.encodeFrames([{ groupId: 1, message }]));
   }
-  assert.equal(faults.length, 1);
+  assert.equal(faults.filter((fault) => fault.includes('voted for')).length, 1);
+  assert.equal(faults.filter((fault) => fault.includes('its disk says')).length, 2);
 });
 
 test('replicas that apply different bytes, a gap, too much, or time that goes back are found', () => {
@@ -147,16 +257,69 @@ test('replicas that apply different bytes, a gap, too much, or time that goes ba
     encodeEntry({ rules: 1, timeMs, seedHigh: 1, seedLow: 2, groups: [] });
   const { oracles: watch, faults } = oracles();
   const [one, other] = [watch.observer(() => 1001), watch.observer(() => 2001)];
-  one.entryApplied!(replica({}), 1, 1, entry(5));
-  other.entryApplied!(replica({}), 1, 1, entry(6));
+  const replica = new Replica();
+  replica.log.commitIndex = 9;
+  one.entryApplied!(replica.slot, 1, 1, entry(5));
+  other.entryApplied!(replica.slot, 1, 1, entry(6));
   assert.equal(faults.length, 1);
-  one.entryApplied!(replica({ commitIndex: 1 }), 2, 1, entry(7));
+  replica.log.commitIndex = 1;
+  one.entryApplied!(replica.slot, 2, 1, entry(7));
   assert.equal(faults.length, 2);
-  one.entryApplied!(replica({}), 4, 1, entry(8));
+  replica.log.commitIndex = 9;
+  one.entryApplied!(replica.slot, 4, 1, entry(8));
   assert.equal(faults.length, 4);
   const { oracles: clock, faults: back } = oracles();
   const late = clock.observer(() => 1001);
-  late.entryApplied!(replica({}), 1, 1, entry(9));
-  late.entryApplied!(replica({}), 2, 1, entry(8));
+  late.entryApplied!(replica.slot, 1, 1, entry(9));
+  late.entryApplied!(replica.slot, 2, 1, entry(8));
   assert.equal(back.length, 1);
+});
+
+test('what is on disk is what was synced, and after a crash what survived', async () => {
+  let syncs = true;
+  const files = new SimFiles((label, run) => {
+    if (syncs || !label.startsWith('sync ')) queueMicrotask(run);
+  });
+  const options = { segmentBytes: 1 << 20, binlogBytesMax: 1 << 30, freeBytesMin: 0, onPinned: () => {} };
+  const { binlog } = await openBinlog(files, options, () => 0);
+  const birth = { groupId: 7, tableId: 0, slot: 0, memberId: 1, voters: [1] };
+  const entries = (index: number, term: number): BinlogRecord => ({
+    kind: 'entries',
+    replicaId: 1,
+    entries: [{ index, term, kind: 'command', data: Buffer.from('x') }],
+  });
+  await binlog.append([
+    { kind: 'birth', replicaId: 1, birth: encodeBirth(birth) },
+    entries(1, 1),
+    entries(2, 1),
+  ]);
+  const image = new DurableImage();
+  assert.ok(image.logOf(files, 7)!.holds(2, 1));
+  await binlog.append([entries(2, 2)]);
+  assert.ok(image.logOf(files, 7)!.holds(2, 2) && !image.logOf(files, 7)!.holds(2, 1));
+  syncs = false;
+  void binlog.append([entries(3, 2)]);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(!image.logOf(files, 7)!.reaches(3));
+  files.crash(seededRandom(1), 'drop');
+  assert.ok(image.logOf(files, 7)!.holds(2, 2));
+});
+
+test('a write that is acknowledged and not logged, logged twice, or refused and logged is found', () => {
+  const entry = (word: string): CommandEntry => {
+    const commands = [['SET', 'key', word].map((text) => Buffer.from(text))];
+    return { rules: 1, timeMs: 1, seedHigh: 1, seedLow: 1, groups: [{ kind: 'lone', commands }] };
+  };
+  const { faults, tell: own } = tell();
+  const ledger = new Ledger(own);
+  ledger.applied(entry('c1s1.1'));
+  ledger.settled(['SET', 'key', 'c1s1.1'], 'done');
+  assert.equal(faults.length, 0);
+  ledger.settled(['SET', 'key', 'c1s1.2'], 'done');
+  assert.equal(faults.length, 1);
+  ledger.applied(entry('c1s1.1'));
+  assert.equal(faults.length, 2);
+  ledger.settled(['SET', 'key', 'c1s1.3'], 'refused');
+  ledger.applied(entry('c1s1.3'));
+  assert.equal(faults.length, 3);
 });

@@ -1,211 +1,283 @@
 /**
- * The faults of a run: one after the other, each chosen, aimed and ended by dice.
+ * Carries out the planned faults of a run (fault-plan.ts), one function a kind.
  *
- * A fault that needs what is not there (a leader to move, a machine that is up) does nothing. `heal` ends all of them: from then on
- * the world is kind.
+ * A fault that needs what is not there (a leader to move, a machine that is up) tries again for a while, then is not counted. `heal` ends all of
+ * them: from then on the world is kind. Each that strikes leaves a line of the run's story.
  */
-import type { Random } from '../../src/random.js';
+import type { NodeSlot } from '../../src/node/replicas.js';
+import { type Random, seededRandom } from '../../src/random.js';
+import type { FaultKind, PlannedFault } from './fault-plan.js';
+import { drawPartition, type Partition } from './partitions.js';
+import type { SimClient } from './sim-clients.js';
 import type { EndMode, SimMachine } from './sim-machine.js';
 import type { World } from './world.js';
 
-/** Weights of the kinds; 0: never. */
-export interface FaultSettings {
-  readonly everyUsMin: number;
-  readonly everyUsMax: number;
-  readonly durationUsMax: number;
-  readonly crash: number;
-  readonly crashAll: number;
-  readonly stop: number;
-  readonly isolate: number;
-  readonly cut: number;
-  readonly reset: number;
-  readonly pause: number;
-  readonly clockJump: number;
-  readonly placement: number;
-  readonly disconnect: number;
-  readonly transfer: number;
-  readonly checkpoint: number;
-  readonly diskFull: number;
+/** What one fault has at hand. */
+interface Strike {
+  readonly fault: PlannedFault;
+  readonly machine: SimMachine;
+  readonly random: Random;
 }
 
-type Kind = Exclude<keyof FaultSettings, `${string}Us${string}`>;
+/** Waits for an effect of its machine. */
+interface Ambush {
+  readonly fault: PlannedFault;
+  readonly effect: string;
+  readonly mode: EndMode;
+  left: number;
+}
 
-const END_MODES: readonly EndMode[] = ['kill', 'drop', 'torn', 'scattered'];
+/** Answers what it did, or undefined when it could do nothing; `later`: it tells by itself when it strikes. */
+type Striker = (strike: Strike) => string | 'later' | undefined;
+
+const CUT_MODES: readonly EndMode[] = ['drop', 'torn', 'scattered'];
+const END_MODES: readonly EndMode[] = ['kill', ...CUT_MODES];
+/** Mostly the machine's death: that of the process alone loses nothing. */
+const AMBUSH_MODES: readonly EndMode[] = [...CUT_MODES, ...END_MODES];
+/** Where a crash hurts most; '' is any effect. */
+const AMBUSH_EFFECTS = [
+  'file sync',
+  'file sync',
+  'file sync',
+  'file append',
+  'engine write synced',
+  'engine write',
+  'network send',
+  'file syncFolder',
+  'file remove',
+  'file rename',
+  '',
+];
+const ATTEMPTS_MAX = 5;
+const ATTEMPT_EVERY_US = 500_000;
+const FLAP_US_MIN = 50_000;
 
 export class Faults {
-  private readonly kinds: readonly (readonly [Kind, number])[];
+  /** Those that struck, in order. */
+  readonly story: string[] = [];
+  struck = 0;
   private active = false;
+  private ambushes: Ambush[] = [];
+  private readonly strikers: Readonly<Record<FaultKind, Striker>> = {
+    crash: ({ fault, machine, random }) => this.crash(fault, machine, pick(random, END_MODES)),
+    crashAtEffect: (strike) => this.ambush(strike),
+    crashAll: (strike) => this.crashAll(strike),
+    stop: (strike) => this.stop(strike),
+    partition: (strike) => this.partition(strike),
+    flap: (strike) => this.flap(strike),
+    clog: (strike) => this.clog(strike),
+    reset: (strike) => this.reset(strike),
+    pause: (strike) => this.pause(strike, true),
+    block: (strike) => this.pause(strike, false),
+    clockJump: (strike) => this.clockJump(strike),
+    placement: (strike) => this.placement(strike),
+    disconnect: (strike) => this.disconnect(strike),
+    transfer: (strike) => this.transfer(strike),
+    checkpoint: (strike) => this.checkpoint(strike),
+    diskFull: (strike) => this.diskFull(strike),
+    slowDisk: (strike) => this.slowDisk(strike),
+  };
 
-  constructor(
-    private readonly world: World,
-    private readonly random: Random,
-    private readonly settings: FaultSettings,
-  ) {
-    const { everyUsMin: _, everyUsMax: _1, durationUsMax: _2, ...weights } = settings;
-    this.kinds = Object.entries(weights).filter(([, weight]) => weight > 0) as [Kind, number][];
-  }
+  constructor(private readonly world: World) {}
 
-  start(): void {
+  start(plan: readonly PlannedFault[]): void {
     this.active = true;
-    this.armNext();
+    for (const fault of plan) this.after(fault.atUs, () => this.strike(fault));
   }
 
   /** No new ones; what was broken is mended, what was down comes up. */
   heal(): void {
     this.active = false;
+    this.ambushes = [];
     const { world } = this;
     world.network.healAll();
     if (world.placement.pm === undefined) world.placement.start();
     for (const machine of world.machines) {
       if (machine.life !== undefined) machine.life.pausedUntilUs = 0;
       machine.setDiskFull(false);
+      machine.slowness = 1;
       world.bootIfDown(machine);
     }
   }
 
-  private armNext(): void {
-    const { everyUsMin, everyUsMax } = this.settings;
-    this.after(everyUsMin + this.random.below(everyUsMax), () => {
-      this.strike();
-      this.armNext();
-    });
-  }
-
-  private strike(): void {
-    const total = this.kinds.reduce((sum, [, weight]) => sum + weight, 0);
-    if (total === 0) return;
-    let at = this.random.below(total);
-    for (const [kind, weight] of this.kinds) {
-      at -= weight;
-      if (at >= 0) continue;
-      this.world.counted(`fault ${kind}`);
-      return this[kind]();
+  /** An effect is about to happen; true when the machine died of an ambush. */
+  beforeEffect(machine: SimMachine, kind: string): boolean {
+    for (const ambush of this.ambushes) {
+      const { fault, effect, mode } = ambush;
+      if (fault.machine !== machine.number || !kind.startsWith(effect) || ambush.left-- > 0) continue;
+      this.ambushes.splice(this.ambushes.indexOf(ambush), 1);
+      this.tell(fault, `${this.crash(fault, machine, mode)} before ${kind}`);
+      return true;
     }
+    return false;
   }
 
-  private crash(): void {
-    this.end(this.someMachine(), END_MODES[this.random.below(END_MODES.length)]!);
+  /** What finds nothing to strike comes back some times. */
+  private strike(fault: PlannedFault, attemptsLeft = ATTEMPTS_MAX): void {
+    const machine = this.world.machines[fault.machine - 1]!;
+    const did = this.strikers[fault.kind]({ fault, machine, random: seededRandom(fault.dice, 0xfa17) });
+    if (did === undefined && attemptsLeft > 1)
+      this.after(ATTEMPT_EVERY_US, () => this.strike(fault, attemptsLeft - 1));
+    if (did !== undefined && did !== 'later') this.tell(fault, did);
+  }
+
+  private tell({ number, kind, durationUs }: PlannedFault, did: string): void {
+    this.struck++;
+    this.world.counted(`fault ${kind}`);
+    const at = (this.world.scheduler.nowUs / 1e6).toFixed(3);
+    this.story.push(`fault ${number} at ${at} s: ${did} (${(durationUs / 1e6).toFixed(3)} s)`);
+  }
+
+  private crash(fault: PlannedFault, machine: SimMachine, mode: EndMode): string | undefined {
+    if (machine.life === undefined) return undefined;
+    this.world.endMachine(machine, mode);
+    this.after(fault.durationUs, () => this.world.bootIfDown(machine));
+    return `machine ${machine.number} ends, ${mode}`;
+  }
+
+  private ambush({ fault, random }: Strike): 'later' {
+    const effect = pick(random, AMBUSH_EFFECTS);
+    this.ambushes.push({ fault, effect, mode: pick(random, AMBUSH_MODES), left: random.below(12) });
+    return 'later';
   }
 
   /** The power of the whole room. */
-  private crashAll(): void {
-    const mode = END_MODES[1 + this.random.below(3)]!;
-    for (const machine of this.world.machines) this.end(machine, mode);
+  private crashAll({ fault, random }: Strike): string | undefined {
+    const mode = pick(random, CUT_MODES);
+    const struck = this.world.machines.filter((machine) => this.crash(fault, machine, mode) !== undefined);
+    return struck.length === 0 ? undefined : `all power is cut, ${mode}`;
   }
 
   /** As an operator stops a node: leaderships handed over, everything closed. */
-  private stop(): void {
-    const machine = this.someMachine();
+  private stop({ fault, machine }: Strike): string | undefined {
     const { node, life } = machine;
-    if (node === undefined || life === undefined || node.stopping) return;
+    if (node === undefined || life === undefined || node.stopping) return undefined;
     const close = async (): Promise<void> => {
       await node.resign(200);
       await node.close();
       // Not from within: the life must not end in the middle of its own event.
       this.world.scheduler.after(1, 'node stopped', life, () => {
-        this.end(machine, 'kill');
+        this.crash(fault, machine, 'kill');
         if (!this.active) this.world.bootIfDown(machine);
       });
     };
     close().catch((why) => {
       if (life.alive) this.world.scheduler.fail(why);
     });
+    return `machine ${machine.number} is stopped`;
   }
 
-  private isolate(): void {
-    const { nodeId } = this.someMachine();
-    this.cutFor(this.others(nodeId).flatMap((other) => [[nodeId, other] as const, [other, nodeId] as const]));
+  private partition({ fault, machine, random }: Strike): string | undefined {
+    const partition = this.drawPartition(machine, random);
+    if (partition === undefined) return undefined;
+    this.cut(partition);
+    this.after(fault.durationUs, () => this.mend(partition));
+    return sentenceOf(partition, 'partition');
   }
 
-  /** One direction of one link, or both, or everything out of or into a node. */
-  private cut(): void {
-    const { nodeId } = this.someMachine();
-    const others = this.others(nodeId);
-    const other = others[this.random.below(Math.max(1, others.length))];
-    if (other === undefined) return;
-    const shapes = [
-      [[nodeId, other]],
-      [
-        [nodeId, other],
-        [other, nodeId],
-      ],
-      others.map((each) => [nodeId, each]),
-      others.map((each) => [each, nodeId]),
-    ] as readonly (readonly (readonly [number, number])[])[];
-    this.cutFor(shapes[this.random.below(shapes.length)]!);
-  }
-
-  private reset(): void {
-    const { nodeId } = this.someMachine();
-    for (const other of this.others(nodeId)) {
-      if (this.random.below(2) === 0) this.world.network.reset(nodeId, other);
-      if (this.random.below(2) === 0) this.world.network.reset(other, nodeId);
+  /** Cut and mended again and again, about as fast as elections go. */
+  private flap({ fault, machine, random }: Strike): string | undefined {
+    const partition = this.drawPartition(machine, random);
+    if (partition === undefined) return undefined;
+    const { electionTimeoutMs } = this.world.scenario.node.slot.raft;
+    const periodUs = Math.max(FLAP_US_MIN, Math.floor(electionTimeoutMs * 500 * (1 + random.below(4))));
+    for (let atUs = 0; atUs <= fault.durationUs; atUs += 2 * periodUs) {
+      this.after(atUs, () => this.cut(partition));
+      this.after(atUs + periodUs, () => this.mend(partition));
     }
+    return `${sentenceOf(partition, 'flapping')}, every ${periodUs} us`;
   }
 
-  private pause(): void {
-    this.someMachine().life?.pause(this.duration());
+  /** Holds everything, loses nothing, breaks nothing. */
+  private clog({ fault, machine, random }: Strike): string | undefined {
+    const partition = this.drawPartition(machine, random);
+    if (partition === undefined) return undefined;
+    for (const [from, to] of partition.links) this.world.network.clog(from, to);
+    this.after(fault.durationUs, () => this.mend(partition));
+    return sentenceOf(partition, 'clogged');
   }
 
-  private clockJump(): void {
-    const { clock } = this.someMachine();
-    clock.wallOffsetMs = (this.random.float() * 2 - 1) * this.world.scenario.wallOffsetMsMax;
+  private reset({ machine: { nodeId }, random }: Strike): string | undefined {
+    const others = this.others(nodeId);
+    for (const other of others) {
+      if (random.below(2) === 0) this.world.network.reset(nodeId, other);
+      if (random.below(2) === 0) this.world.network.reset(other, nodeId);
+    }
+    return others.length === 0 ? undefined : `connections of node ${nodeId} are reset`;
   }
 
-  private placement(): void {
+  /** `silent`: also to its peers' keep-alive; else only the event loop stands still. */
+  private pause({ fault, machine }: Strike, silent: boolean): string | undefined {
+    const { life, nodeId } = machine;
+    if (life === undefined) return undefined;
+    life.pause(fault.durationUs);
+    if (silent) this.world.network.hushed(nodeId, fault.durationUs);
+    return `machine ${machine.number} ${silent ? 'is paused' : 'has its event loop blocked'}`;
+  }
+
+  private clockJump({ machine, random }: Strike): string {
+    const { clock } = machine;
+    clock.wallOffsetMs = (random.float() * 2 - 1) * this.world.scenario.wallOffsetMsMax;
+    return `the wall clock of machine ${machine.number} is off by ${clock.wallOffsetMs.toFixed(0)} ms`;
+  }
+
+  private placement({ fault }: Strike): string | undefined {
     const { placement } = this.world;
-    if (placement.pm === undefined) return;
+    if (placement.pm === undefined) return undefined;
     placement.crash();
-    this.after(this.duration(), () => {
+    this.after(fault.durationUs, () => {
       if (placement.pm === undefined) placement.start();
     });
+    return 'PM dies';
   }
 
-  private disconnect(): void {
-    const { clients } = this.world;
-    clients[this.random.below(clients.length)]?.disconnect();
+  private disconnect({ random }: Strike): string | undefined {
+    const client = pick<SimClient | undefined>(random, this.world.clients);
+    return client?.disconnect() ? 'a client loses its connection' : undefined;
   }
 
-  private transfer(): void {
-    const slots = [...(this.someMachine().node?.replicas.all ?? [])].filter((slot) => slot.isLeader);
-    const slot = slots[this.random.below(Math.max(1, slots.length))];
-    slot?.transferTo(this.someMachine().nodeId);
+  private transfer({ machine, random }: Strike): string | undefined {
+    const led = [...(machine.node?.replicas.all ?? [])].filter((slot) => slot.isLeader);
+    const slot = pick<NodeSlot | undefined>(random, led);
+    const to = pick(random, this.world.machines).nodeId;
+    return slot?.transferTo(to) ? `group ${slot.birth.groupId} is handed to node ${to}` : undefined;
   }
 
-  private checkpoint(): void {
-    void this.someMachine().node?.checkpointer.round();
+  private checkpoint({ machine }: Strike): string | undefined {
+    if (machine.node === undefined) return undefined;
+    void machine.node.checkpointer.round();
+    return `a checkpoint on machine ${machine.number}`;
   }
 
-  private diskFull(): void {
-    const machine = this.someMachine();
+  private diskFull({ fault, machine }: Strike): string | undefined {
+    if (machine.life === undefined) return undefined;
     machine.setDiskFull(true);
-    this.after(this.duration(), () => machine.setDiskFull(false));
+    this.after(fault.durationUs, () => machine.setDiskFull(false));
+    return `the disk of machine ${machine.number} is full`;
   }
 
-  private end(machine: SimMachine, mode: EndMode): void {
-    if (machine.life === undefined) return;
-    this.world.endMachine(machine, mode);
-    this.after(this.duration(), () => this.world.bootIfDown(machine));
-  }
-
-  private cutFor(links: readonly (readonly [number, number])[]): void {
-    const { network } = this.world;
-    for (const [from, to] of links) network.cut(from, to);
-    this.after(this.duration(), () => {
-      for (const [from, to] of links) network.heal(from, to);
+  private slowDisk({ fault, machine, random }: Strike): string {
+    machine.slowness = pick(random, [10, 100, 500]);
+    this.after(fault.durationUs, () => {
+      machine.slowness = 1;
     });
+    return `the disk of machine ${machine.number} is slow, times ${machine.slowness}`;
   }
 
-  private someMachine(): SimMachine {
-    return this.world.machines[this.random.below(this.world.machines.length)]!;
+  private drawPartition({ nodeId }: SimMachine, random: Random): Partition | undefined {
+    return nodeId === 0 ? undefined : drawPartition(random, nodeId, this.others(nodeId));
+  }
+
+  private cut({ links }: Partition): void {
+    for (const [from, to] of links) this.world.network.cut(from, to);
+  }
+
+  private mend({ links }: Partition): void {
+    for (const [from, to] of links) this.world.network.heal(from, to);
   }
 
   private others(nodeId: number): number[] {
     return this.world.machines.map((machine) => machine.nodeId).filter((id) => id !== nodeId && id !== 0);
-  }
-
-  private duration(): number {
-    return this.random.below(this.settings.durationUsMax);
   }
 
   /** Forgotten once the world is healed. */
@@ -214,4 +286,13 @@ export class Faults {
       if (this.active) run();
     });
   }
+}
+
+function sentenceOf({ shape, links }: Partition, what: string): string {
+  return `${what}, ${shape}: ${links.map(([from, to]) => `${from}>${to}`).join(' ')}`;
+}
+
+/** Of an empty list: undefined, and the caller's type says so. */
+function pick<T>(random: Random, list: readonly T[]): T {
+  return list[random.below(Math.max(1, list.length))]!;
 }

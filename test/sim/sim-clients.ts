@@ -16,12 +16,17 @@ export interface ClientsWorld {
   /** undefined while the machine refuses connections. */
   connect(machine: number, events: ClientEvents): ClientConnection | undefined;
   counted(what: string): void;
+  /** A client heard what became of its command. */
+  settled(argv: readonly string[], fate: Fate): void;
 }
 
 export interface ClientSettings {
   readonly pipeline: number;
   readonly thinkUsMax: number;
 }
+
+/** What a client is to do: ask this, look again then, or ask nothing more. */
+export type Next = Command | { readonly againAtUs: number } | undefined;
 
 /** An answer later than this is no answer. */
 const PATIENCE_US = 8_000_000;
@@ -42,8 +47,13 @@ export class SimClient {
     private readonly random: Random,
     private readonly settings: ClientSettings,
     /** What to ask next; undefined: nothing more. */
-    private readonly next: (session: string) => Command | undefined,
+    private readonly next: (session: string) => Next,
   ) {}
+
+  /** Writes among what it waits for, of unknown fate so far. */
+  get writesWaiting(): number {
+    return this.waiting.filter(({ argv }) => !argv[0]!.endsWith('GET')).length;
+  }
 
   get idle(): boolean {
     return this.waiting.length === 0;
@@ -62,10 +72,12 @@ export class SimClient {
     this.stopped = true;
   }
 
-  /** The network takes the connection. */
-  disconnect(): void {
-    this.connection?.abort();
+  /** The network takes the connection; false when there is none. */
+  disconnect(): boolean {
+    if (this.connection === undefined) return false;
+    this.connection.abort();
     this.lost();
+    return true;
   }
 
   private get session(): string {
@@ -74,13 +86,11 @@ export class SimClient {
 
   private act(): void {
     if (this.stopped) return;
+    let quietUs = 0;
     if (this.connection === undefined) this.connect();
-    else if (this.waiting.length < this.settings.pipeline) this.ask();
-    this.later(
-      this.connection === undefined ? RECONNECT_US_MAX : this.settings.thinkUsMax,
-      'client acts',
-      () => this.act(),
-    );
+    else if (this.waiting.length < this.settings.pipeline) quietUs = this.ask();
+    const thinkUs = this.connection === undefined ? RECONNECT_US_MAX : this.settings.thinkUsMax;
+    this.later(thinkUs, 'client acts', () => this.act(), quietUs);
   }
 
   private connect(): void {
@@ -93,17 +103,21 @@ export class SimClient {
     });
   }
 
-  private ask(): void {
+  /** Answers how long there will be nothing to ask. */
+  private ask(): number {
     const commands: Command[] = [];
+    let quietUs = 0;
     for (let left = 1 + this.random.below(this.settings.pipeline - this.waiting.length); left > 0; left--) {
-      const command = this.next(this.session);
-      if (command === undefined) this.stopped = true;
-      else commands.push(command);
+      const next = this.next(this.session);
+      if (next === undefined) this.stopped = true;
+      else if ('againAtUs' in next) quietUs = next.againAtUs - this.world.scheduler.nowUs;
+      else commands.push(next);
+      if (commands.length === 0) return quietUs;
     }
-    if (commands.length === 0) return;
     this.waiting.push(...commands);
     this.connection!.send(Buffer.concat(commands.map((command) => encodeCommand(command.argv))));
     this.expectAnswer();
+    return quietUs;
   }
 
   private expectAnswer(): void {
@@ -120,6 +134,7 @@ export class SimClient {
     if (command === undefined) throw new Error(`a reply that nobody asked for: ${JSON.stringify(reply)}`);
     const fate = fateOf(command, reply);
     this.world.counted(`commands ${fate}`);
+    this.world.settled(command.argv, fate);
     command.settle(fate, reply);
   }
 
@@ -132,8 +147,8 @@ export class SimClient {
     }
   }
 
-  private later(usMax: number, kind: string, run: () => void): void {
-    this.world.scheduler.after(this.random.below(usMax), kind, undefined, run);
+  private later(usMax: number, kind: string, run: () => void, atLeastUs = 0): void {
+    this.world.scheduler.after(atLeastUs + this.random.below(usMax), kind, undefined, run);
   }
 }
 

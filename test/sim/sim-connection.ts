@@ -49,11 +49,26 @@ export class Connection {
   send(lane: Lane, message: Buffer): boolean {
     const queue = this.queueOf(lane);
     const full = queue.bytes > 0 && queue.bytes + message.length > this.network.laneBytesMax;
-    if (full && lane !== 'control') return false;
+    if (full && lane !== 'control') return this.network.laneFull();
+    const strayDelaysUs = this.network.strayDelaysUs(lane);
+    if (strayDelaysUs !== undefined) {
+      for (const delayUs of strayDelaysUs) this.stray(lane, Buffer.from(message), delayUs);
+      return true;
+    }
     queue.messages.push(Buffer.from(message));
     queue.bytes += message.length;
     this.arriveLater(queue);
     return true;
+  }
+
+  /** Outside of the lane's order, and whatever has become of the connection. */
+  private stray(lane: Lane, message: Buffer, delayUs: number): void {
+    const [sender, receiver] = this.endsOf(lane);
+    const run = (): void => {
+      if (!this.network.isCut(sender.nodeId, receiver.nodeId))
+        receiver.handlers.onMessage(sender.nodeId, lane, message);
+    };
+    this.network.scheduler.after(delayUs, 'net stray', receiver.owner, run, LANE_CODES[lane]);
   }
 
   /** What stalled on this direction goes on. */

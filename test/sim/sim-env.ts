@@ -25,6 +25,7 @@ const LATE_US_MAX = 3000;
 export class ProcessLife implements Env, Owner {
   alive = true;
   pausedUntilUs = 0;
+  pendingEvents = 0;
   private readonly bornUs: number;
   private readonly originMs: number;
   private readonly deferred: (() => void)[] = [];
@@ -52,12 +53,7 @@ export class ProcessLife implements Env, Owner {
   after(delayMs: number, run: () => void): Timer {
     const lateUs = this.random.below(64) === 0 ? this.random.below(LATE_US_MAX) : 0;
     const delayUs = Math.ceil((Math.max(0, delayMs) * 1000) / this.clock.rate) + 1 + lateUs;
-    const event = this.scheduler.after(delayUs, 'timer', this, run);
-    return {
-      cancel: () => {
-        event.cancelled = true;
-      },
-    };
+    return this.scheduler.after(delayUs, 'timer', this, run);
   }
 
   defer(run: () => void): void {

@@ -25,8 +25,11 @@ const SECTOR_BYTES = 512;
 
 /** Content by inode, because a name may be undone while its bytes are not. */
 interface Inode {
+  /** A view that is never written to again: appending goes behind it, into `room`. */
   cached: Buffer;
   durable: Buffer;
+  /** Where `cached` lies, when there may be room behind it. */
+  room: Buffer;
 }
 
 /** What all incarnations share. */
@@ -36,6 +39,7 @@ interface Disk {
   durableNames: Map<string, Inode>;
   capacityBytes: number;
   epoch: number;
+  crashes: number;
 }
 
 export class SimFiles implements Files {
@@ -50,10 +54,12 @@ export class SimFiles implements Files {
     this.epoch = disk.epoch;
   }
 
-  /** The power is cut. Nothing that was asked before ever completes. */
-  crash(random: Random, mode: CrashMode): void {
+  /** The power is cut. Nothing that was asked before ever completes. Answers whether anything unsynced was lost. */
+  crash(random: Random, mode: CrashMode): boolean {
     const { disk } = this;
     disk.epoch += 1;
+    disk.crashes += 1;
+    const before = new Map([...disk.names].map(([name, inode]) => [name, inode.cached]));
     const names = [...new Set([...disk.names.keys(), ...disk.durableNames.keys()])].sort();
     const survivors = new Map<string, Inode>();
     for (const name of names) {
@@ -64,11 +70,24 @@ export class SimFiles implements Files {
     for (const inode of new Set(survivors.values())) settle(inode, random, mode);
     disk.names = survivors;
     disk.durableNames = new Map(survivors);
+    const kept = ([name, cached]: [string, Buffer]): boolean =>
+      survivors.get(name)?.cached.equals(cached) === true;
+    return before.size !== survivors.size || ![...before].every(kept);
   }
 
   /** The process died, the machine did not: everything written is still there. */
   kill(): void {
     this.disk.epoch += 1;
+  }
+
+  /** What a power cut would leave for certain: files by name. */
+  get durable(): ReadonlyMap<string, { readonly durable: Buffer }> {
+    return this.disk.durableNames;
+  }
+
+  /** Rises with each crash that may have changed what is durable. */
+  get crashes(): number {
+    return this.disk.crashes;
   }
 
   incarnation(schedule: Schedule = this.schedule): SimFiles {
@@ -80,6 +99,8 @@ export class SimFiles implements Files {
     const inode = this.inode(path);
     inode.cached = change(Buffer.from(inode.cached));
     inode.durable = inode.cached;
+    inode.room = NO_ROOM;
+    this.disk.crashes += 1;
   }
 
   set capacityBytes(bytes: number) {
@@ -102,7 +123,7 @@ export class SimFiles implements Files {
   create(path: string): Promise<AppendFile> {
     return this.effect(`create ${path}`, () => {
       if (this.disk.names.has(path)) throw systemError('EEXIST', path);
-      const inode = { cached: Buffer.alloc(0), durable: Buffer.alloc(0) };
+      const inode = newInode();
       this.disk.names.set(path, inode);
       return this.appendFile(path, inode);
     });
@@ -127,7 +148,7 @@ export class SimFiles implements Files {
 
   async writeWhole(path: string, bytes: Uint8Array): Promise<void> {
     const temporary = `${path}.tmp`;
-    const inode = { cached: Buffer.alloc(0), durable: Buffer.alloc(0) };
+    const inode = newInode();
     await this.effect(`write ${temporary}`, () => {
       this.take(bytes.length);
       this.disk.names.set(temporary, inode);
@@ -180,9 +201,8 @@ export class SimFiles implements Files {
       },
       append: (chunks) =>
         effect('append', () => {
-          const bytes = Buffer.concat(chunks);
-          this.take(bytes.length);
-          inode.cached = Buffer.concat([inode.cached, bytes]);
+          this.take(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+          for (const chunk of chunks) grow(inode, chunk);
         }),
       sync: () =>
         effect('sync', () => {
@@ -191,6 +211,8 @@ export class SimFiles implements Files {
       truncate: (lengthBytes) =>
         effect('truncate', () => {
           inode.cached = inode.cached.subarray(0, lengthBytes);
+          // What was cut off may be durable still: nothing may be written over it.
+          inode.room = NO_ROOM;
         }),
       close: () =>
         effect('close', () => {
@@ -232,6 +254,24 @@ export class SimFiles implements Files {
   }
 }
 
+const NO_ROOM = Buffer.alloc(0);
+const ROOM_BYTES_MIN = 1024;
+
+function newInode(): Inode {
+  return { cached: NO_ROOM, durable: NO_ROOM, room: NO_ROOM };
+}
+
+function grow(inode: Inode, chunk: Uint8Array): void {
+  const { length } = inode.cached;
+  const needed = length + chunk.length;
+  if (inode.room.length < needed) {
+    inode.room = Buffer.allocUnsafeSlow(Math.max(2 * needed, ROOM_BYTES_MIN));
+    inode.room.set(inode.cached);
+  }
+  inode.room.set(chunk, length);
+  inode.cached = inode.room.subarray(0, needed);
+}
+
 function emptyDisk(): Disk {
   return {
     folders: new Set(),
@@ -239,6 +279,7 @@ function emptyDisk(): Disk {
     durableNames: new Map(),
     capacityBytes: 2 ** 40,
     epoch: 0,
+    crashes: 0,
   };
 }
 
@@ -254,6 +295,7 @@ function settle(inode: Inode, random: Random, mode: CrashMode): void {
       : base;
   }
   inode.cached = inode.durable;
+  inode.room = NO_ROOM;
 }
 
 /** Of the bytes after `from`: some. Bytes that were synced are never touched, not even in a shared sector. */

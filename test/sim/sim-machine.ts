@@ -13,6 +13,7 @@ import type { NodeSettings } from '../../src/node/settings.js';
 import { type Random, seededRandom } from '../../src/random.js';
 import type { PlacementClient } from '../../src/rpc/topology.js';
 import { MemoryEngine } from '../../src/storage/memory-engine.js';
+import { DurableImage } from './checks/durable-image.js';
 import type { Scheduler } from './scheduler.js';
 import { type MachineClock, ProcessLife } from './sim-env.js';
 import { type CrashMode, SimFiles } from './sim-files.js';
@@ -43,6 +44,7 @@ export interface MachineParts {
   ) => PlacementClient;
   /** A node said that it cannot go on, or its disk operation rejected. */
   readonly fatal: (machine: SimMachine, why: unknown) => void;
+  readonly counted: (what: string) => void;
   /** Called with each effect's kind before it happens; true when the machine died of it. */
   readonly beforeEffect: (machine: SimMachine, kind: string) => boolean;
 }
@@ -57,7 +59,11 @@ export class SimMachine {
   life: ProcessLife | undefined;
   /** As of the newest life that knew it. */
   nodeId = 0;
-  private files: SimFiles;
+  /** Its disk takes so many times as long. */
+  slowness = 1;
+  files: SimFiles;
+  /** What its disk would show after a power cut. */
+  readonly image: DurableImage;
   engine: MemoryEngine;
   private transport: SimTransport | undefined;
   private readonly diskDice: Random;
@@ -68,6 +74,7 @@ export class SimMachine {
     private readonly parts: MachineParts,
   ) {
     this.diskDice = seededRandom(parts.seed, number, 0xd15c);
+    this.image = new DurableImage(() => parts.counted('purge with entries copied forward'));
     this.files = new SimFiles(() => invariant(false, 'disk used before boot'));
     this.engine = new MemoryEngine();
   }
@@ -112,7 +119,7 @@ export class SimMachine {
       this.files.kill();
       this.engine = this.engine.reopen();
     } else {
-      this.files.crash(random, mode);
+      if (this.files.crash(random, mode)) this.parts.counted('unsynced data lost');
       this.engine = this.engine.crash(mode === 'drop' ? NOTHING_SURVIVES : random);
     }
     if (this.transport !== undefined) this.parts.network.died(this.transport, mode !== 'kill');
@@ -186,13 +193,20 @@ export class SimMachine {
     return false;
   }
 
+  private slowed(us: number): number {
+    return this.slowness === 1 ? us : Math.min(us * this.slowness, SLOWED_US_MAX);
+  }
+
   private latencyUs(kind: string): number {
     const { operationUsMax, syncUsMax, slowSyncEvery, slowSyncUsMax } = this.parts.disk;
-    if (!kind.includes('sync')) return 1 + this.diskDice.below(operationUsMax);
+    if (!kind.includes('sync')) return this.slowed(1 + this.diskDice.below(operationUsMax));
     const slow = slowSyncEvery > 0 && this.diskDice.below(slowSyncEvery) === 0;
-    return 20 + this.diskDice.below(slow ? slowSyncUsMax : syncUsMax);
+    return this.slowed(20 + this.diskDice.below(slow ? slowSyncUsMax : syncUsMax));
   }
 }
+
+/** Slow, not dead. */
+const SLOWED_US_MAX = 2_000_000;
 
 /** `append binlog/00000001.seg` is an append, `engine write synced` is what it says. */
 function kindOf(label: string): string {

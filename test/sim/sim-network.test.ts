@@ -31,8 +31,13 @@ class Bench {
       reconnectUsMax: 5000,
       keepaliveUsMax: 40_000,
       laneBytesMax: 100,
+      harsh: undefined,
     };
-    this.network = new SimNetwork(this.scheduler, random, settings, { sent: () => {}, effect: () => false });
+    this.network = new SimNetwork(this.scheduler, random, settings, {
+      sent: () => {},
+      counted: () => {},
+      effect: () => false,
+    });
     this.a = this.process(1);
     this.b = this.process(2);
     this.a.setPeers([{ nodeId: 2, host: 'b', port: 1 }]);

@@ -9,6 +9,8 @@
  * - Of what was under way when a connection broke, the acceptor may still read a prefix of each lane until it accepts the next
  *   connection of that dialer; the dialer reads nothing after its onDown.
  * - A process that dies closes its connections at once (its kernel says so) or, when its machine died, in silence.
+ * - A harsh network, a matter of the seed, does to Raft's own messages what no transport does: it loses, repeats and reorders them,
+ *   and lets them come after their connection broke. Raft must bear that; the promise above holds for requests and replies.
  */
 import { crc32c } from '@node-rs/crc32';
 import type { Random } from '../../src/random.js';
@@ -23,6 +25,9 @@ import {
 import type { Owner, Scheduler } from './scheduler.js';
 import { Connection, LANE_CODES } from './sim-connection.js';
 
+/** What may come in any order, more than once, or not at all. */
+const RAFT_LANES: ReadonlySet<Lane> = new Set(['control', 'sync', 'ack']);
+
 export interface NetworkSettings {
   /** One way; drawn anew for each message. */
   readonly delayUsMin: number;
@@ -35,10 +40,21 @@ export interface NetworkSettings {
   readonly keepaliveUsMax: number;
   /** Unsent bytes of one lane. */
   readonly laneBytesMax: number;
+  readonly harsh: HarshSettings | undefined;
+}
+
+/** What befalls Raft's messages; each number: one in so many, 0 none. */
+export interface HarshSettings {
+  readonly lostEvery: number;
+  readonly repeatedEvery: number;
+  readonly strayEvery: number;
+  /** How late a stray message comes. */
+  readonly strayUsMax: number;
 }
 
 export interface NetworkTap {
   sent(from: NodeId, to: NodeId, lane: Lane, message: Buffer): void;
+  counted(what: string): void;
   /** Called before the effect: true when the sender died of it. */
   effect(from: Owner): boolean;
 }
@@ -82,15 +98,40 @@ export class SimNetwork {
   /** One direction carries nothing any more. */
   cut(from: NodeId, to: NodeId): void {
     if (this.isCut(from, to)) return;
-    const number = ++this.cutNumber;
-    this.cuts.set(from * 1000 + to, number);
+    const number = this.hold(from, to);
     for (const connection of this.connections) {
       if (!connection.uses(from, to)) continue;
-      const afterUs = this.random.below(this.settings.keepaliveUsMax);
-      this.scheduler.after(afterUs, 'net keepalive', undefined, () => {
-        if (this.cuts.get(from * 1000 + to) === number) this.break(connection);
-      });
+      this.breakLater(connection, () => this.cuts.get(from * 1000 + to) === number);
     }
+  }
+
+  /** One direction carries nothing for now: all that was sent comes when it heals. */
+  clog(from: NodeId, to: NodeId): void {
+    if (!this.isCut(from, to)) this.hold(from, to);
+  }
+
+  /** A process says nothing for so long, not even that it lives: connections whose keep-alive is shorter break. */
+  hushed(nodeId: NodeId, forUs: number): void {
+    const transport = this.listening.get(nodeId);
+    if (transport === undefined) return;
+    const untilUs = this.scheduler.nowUs + forUs;
+    for (const connection of this.connections) {
+      if (connection.dialer !== transport && connection.acceptor !== transport) continue;
+      this.breakLater(connection, () => this.scheduler.nowUs < untilUs && transport.owner.alive);
+    }
+  }
+
+  private hold(from: NodeId, to: NodeId): number {
+    const number = ++this.cutNumber;
+    this.cuts.set(from * 1000 + to, number);
+    return number;
+  }
+
+  private breakLater(connection: Connection, still: () => boolean): void {
+    const afterUs = this.random.below(this.settings.keepaliveUsMax);
+    this.scheduler.after(afterUs, 'net keepalive', undefined, () => {
+      if (still()) this.break(connection);
+    });
   }
 
   heal(from: NodeId, to: NodeId): void {
@@ -110,6 +151,27 @@ export class SimNetwork {
       if (connection.dialer.nodeId === dialer && connection.acceptor.nodeId === acceptor)
         this.break(connection);
     }
+  }
+
+  /** How often, and how much later than others, a message of this lane arrives; undefined: once, in its turn. */
+  strayDelaysUs(lane: Lane): readonly number[] | undefined {
+    const { harsh } = this.settings;
+    if (harsh === undefined || this.isKind || !RAFT_LANES.has(lane)) return undefined;
+    const { lostEvery, repeatedEvery, strayEvery, strayUsMax } = harsh;
+    const chance = (every: number): boolean => every > 0 && this.random.below(every) === 0;
+    if (chance(lostEvery)) return this.strays('message lost', 0, 0);
+    if (chance(repeatedEvery)) return this.strays('message repeated', 2, strayUsMax);
+    return chance(strayEvery) ? this.strays('message out of order', 1, strayUsMax) : undefined;
+  }
+
+  private strays(what: string, count: number, lateUsMax: number): readonly number[] {
+    this.tap.counted(what);
+    return Array.from({ length: count }, () => this.delayUs() + this.random.below(lateUsMax));
+  }
+
+  laneFull(): false {
+    this.tap.counted('lane full');
+    return false;
   }
 
   get laneBytesMax(): number {

@@ -24,6 +24,7 @@ import { SimMetadata } from './sim-metadata-store.js';
 export interface PlacementSettings {
   readonly nodes: number;
   readonly slots: number;
+  readonly replicas: number;
   readonly balanceLeaders: boolean;
 }
 
@@ -79,7 +80,7 @@ export class SimPlacement {
       fence: () => joined.leadership?.fence(),
       hashPassword: async (password) => `hashed:${password}`,
       bootstrapNodes: this.settings.nodes,
-      defaultTable: { slots: this.settings.slots, replicas: 3 },
+      defaultTable: { slots: this.settings.slots, replicas: this.settings.replicas },
       balanceLeaders: this.settings.balanceLeaders,
     });
     const begin = (): Promise<void> => manager.catalog.begin();

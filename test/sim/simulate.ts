@@ -4,10 +4,15 @@
  * The end asks for liveness (every slot led, every read answered, within bounded virtual time), for the clients' verdict
  * (checks/judge.ts), for equal replicas (checks/dumps.ts), and for all of that once more after a power cut of every machine.
  */
+
+import { hash14, slotOfHash } from '../../src/slot/hash.js';
+import { nextChanceUs } from './activity.js';
 import { compareReplicas } from './checks/dumps.js';
 import { judge } from './checks/judge.js';
-import { type ClientSettings, SimClient } from './sim-clients.js';
-import { type Scenario, scenarioOf } from './swarm.js';
+import { unrest } from './checks/rest.js';
+import { probe } from './probes.js';
+import { type ClientSettings, type Next, SimClient } from './sim-clients.js';
+import { type Form, type Scenario, scenarioOf } from './swarm.js';
 import { type Command, Workload } from './workload.js';
 import { World, type WorldOptions } from './world.js';
 
@@ -17,6 +22,10 @@ export interface RunResult {
   readonly virtualMs: number;
   readonly counters: ReadonlyMap<string, number>;
   readonly undecided: number;
+  /** Commands answered with what was asked for. */
+  readonly answered: number;
+  /** Faults that struck, each in words. */
+  readonly faults: readonly string[];
 }
 
 export class RunFailure extends Error {
@@ -25,20 +34,48 @@ export class RunFailure extends Error {
     message: string,
     /** Where the world stood. */
     readonly report: string,
+    /** Faults that struck, each in words. */
+    readonly faults: readonly string[],
     cause: unknown,
   ) {
     super(message, { cause });
   }
 }
 
-/** Faults strike no longer than this, whatever the clients have left to ask. */
-const FAULTS_US = 10_000_000;
 const HEAL_MS_MAX = 30_000;
+const REST_MS_MAX = 10_000;
 const READ_ATTEMPTS_MAX = 20;
 const FINAL_CLIENT: ClientSettings = { pipeline: 16, thinkUsMax: 2000 };
+const ONE_BY_ONE: ClientSettings = { pipeline: 1, thinkUsMax: 20_000 };
+/** After the healing clients make so many commands for each answer that is still missing, at most. */
+const EXTRA_COMMANDS = 10;
 
-export function simulate(seed: number, say?: (line: string) => void): Promise<RunResult> {
-  return runWorld({ seed, scenario: scenarioOf(seed), ...(say === undefined ? {} : { say }) }, randomRun);
+/** A run made smaller than its seed would have it: what is not named is as the seed says. */
+export interface RunOptions {
+  readonly form?: Form;
+  readonly say?: (line: string) => void;
+  /** Numbers of the faults that strike. */
+  readonly faults?: readonly number[];
+  /** Numbers of the clients, from 1. */
+  readonly clients?: readonly number[];
+  readonly commands?: number;
+  readonly turnEach?: boolean;
+}
+
+export function simulate(seed: number, options: RunOptions = {}): Promise<RunResult> {
+  const { say, turnEach } = options;
+  const scenario = restricted(scenarioOf(seed, options.form), options);
+  const world = { seed, scenario, ...(say && { say }), ...(turnEach && { turnEach }) };
+  return runWorld(world, (own) => randomRun(own, options));
+}
+
+function restricted(scenario: Scenario, { faults, commands }: RunOptions): Scenario {
+  return {
+    ...scenario,
+    ...(faults && { faults: scenario.faults.filter(({ number }) => faults.includes(number)) }),
+    // Smaller than it is, nothing is owed.
+    ...(commands !== undefined && { commands, answersMin: 0 }),
+  };
 }
 
 /** Runs `story` in a world of its own, guarded: whatever goes wrong anywhere comes out as a RunFailure. */
@@ -47,13 +84,23 @@ export async function runWorld(
   story: (world: World) => Promise<number>,
 ): Promise<RunResult> {
   const world = new World(options);
+  probe(world);
   const rejected = (why: unknown): void => world.scheduler.fail(why);
   process.on('unhandledRejection', rejected);
   try {
     const undecided = await story(world);
     const { scheduler, counters } = world;
     const { eventsRun: events, nowMs: virtualMs, trace } = scheduler;
-    return { traceHash: trace.hash, events, virtualMs, counters, undecided };
+    const { answered, faults } = world;
+    return {
+      traceHash: trace.hash,
+      events,
+      virtualMs,
+      counters,
+      undecided,
+      answered,
+      faults: faults.story,
+    };
   } catch (why) {
     const error = why instanceof Error ? why : new Error(String(why));
     const report = [
@@ -61,30 +108,46 @@ export async function runWorld(
       world.describe(),
       ...world.scheduler.trace.lastEvents(),
     ].join('\n');
-    throw new RunFailure(error.message, report, error);
+    throw new RunFailure(error.message, report, world.faults.story, error);
   } finally {
+    probe(undefined);
     process.off('unhandledRejection', rejected);
     for (const machine of world.machines) machine.life?.kill();
   }
 }
 
-async function randomRun(world: World): Promise<number> {
-  const { scenario } = world;
+async function randomRun(world: World, options: RunOptions): Promise<number> {
+  const { scenario, scheduler } = world;
   const workload = newWorkload(world, scenario);
   await world.start();
-  const next = (session: string): Command | undefined =>
-    workload.made < scenario.commands ? workload.next(session) : undefined;
+  const bornUs = scheduler.nowUs;
+  /** Once the world is healed: commands that may be made until enough are answered. */
+  let commandsMax: number | undefined;
+  const next = (session: string): Next => {
+    if (commandsMax !== undefined)
+      return mayAsk(world, workload, commandsMax) ? workload.next(session) : undefined;
+    const { made } = workload;
+    if (made >= scenario.commands) return { againAtUs: bornUs + scenario.lifeUs };
+    const atUs = nextChanceUs(scenario.bursts, scheduler.nowUs - bornUs, made) ?? scenario.lifeUs;
+    return bornUs + atUs > scheduler.nowUs ? { againAtUs: bornUs + atUs } : workload.next(session);
+  };
   scenario.clients.forEach((settings, i) => {
+    if (options.clients?.includes(i + 1) === false) return;
     const machine = 1 + (i % scenario.machines);
     world.clients.push(new SimClient(i + 1, machine, world, world.dice(100 + i), settings, next));
   });
   for (const client of world.clients) client.start();
-  world.faults.start();
-  const finished = (): boolean => world.clients.every((client) => client.ended);
-  await world.scheduler.runUntil(world.scheduler.nowUs + FAULTS_US, finished);
+  world.faults.start(scenario.faults);
+  await scheduler.runUntil(bornUs + scenario.lifeUs);
+  commandsMax = workload.made + EXTRA_COMMANDS * Math.max(0, scenario.answersMin - world.answered);
   await healed(world);
-  await world.wait('the clients to finish', HEAL_MS_MAX, finished);
+  await world.wait('the clients to finish', HEAL_MS_MAX, () => world.clients.every((client) => client.ended));
+  await goesOn(world, workload);
   return inOrder(world, workload);
+}
+
+function mayAsk(world: World, workload: Workload, commandsMax: number): boolean {
+  return world.answered < world.scenario.answersMin && workload.made < commandsMax;
 }
 
 export function newWorkload(world: World, { workload, wallOffsetMsMax }: Scenario): Workload {
@@ -102,6 +165,47 @@ export function newWorkload(world: World, { workload, wallOffsetMsMax }: Scenari
   );
 }
 
+/** Nothing stands in the way any more: every group must commit a write, and in the end all nodes must come to rest. */
+async function goesOn(world: World, workload: Workload): Promise<void> {
+  const { slots } = world.scenario;
+  for (let slot = 0; slot < slots; slot++) {
+    let written = false;
+    const next = (session: string): Command | undefined => {
+      if (written) return undefined;
+      const command = workload.set(keyOfSlot(slot, slots), session);
+      return {
+        argv: command.argv,
+        settle: (fate, reply) => {
+          written = written || fate === 'done';
+          command.settle(fate, reply);
+        },
+      };
+    };
+    const client = new SimClient(910 + slot, 1, world, world.dice(910 + slot), ONE_BY_ONE, next);
+    client.start();
+    await world.wait(`a write to slot ${slot}`, HEAL_MS_MAX, () => client.ended && written);
+  }
+}
+
+async function comesToRest(world: World): Promise<void> {
+  const restless = (): string[] =>
+    world.machines.flatMap(({ number, node }) => unrest(node!).map((what) => `machine ${number}: ${what}`));
+  await world.wait(
+    'everything to come to rest',
+    REST_MS_MAX,
+    () => restless().length === 0,
+    () => restless().join('\n'),
+  );
+}
+
+/** Keys that only this asks for. */
+function keyOfSlot(slot: number, slots: number): string {
+  for (let number = 0; ; number++) {
+    const key = `reg-of-slot${number}`;
+    if (slotOfHash(hash14(Buffer.from(key)), slots) === slot) return key;
+  }
+}
+
 export async function healed(world: World): Promise<void> {
   world.faults.heal();
   for (const machine of world.machines) world.bootIfDown(machine);
@@ -114,6 +218,7 @@ export async function inOrder(world: World, workload: Workload): Promise<number>
   await world.scheduler.runUntil(world.scheduler.nowUs + expiryUs(world.scenario));
   await readEverything(world, workload, 901);
   await world.wait('all replicas to be equal', HEAL_MS_MAX, () => world.allEqual());
+  await comesToRest(world);
   const before = await compareReplicas(world);
   for (const machine of world.machines) world.endMachine(machine, 'drop');
   await healed(world);

@@ -7,13 +7,15 @@
 import { invariant } from '../../src/assert.js';
 import type { Log } from '../../src/env.js';
 import type { NodeSlot } from '../../src/node/replicas.js';
+import type { Message } from '../../src/raft/message.js';
 import { type Random, seededRandom } from '../../src/random.js';
 import { createCodec } from '../../src/rpc/codec.js';
 import { decodeEntries, encodeEntries } from '../../src/storage/binlog-record.js';
 import { Oracles } from './checks/oracles.js';
+import type { RarePath } from './coverage.js';
 import { Faults } from './faults.js';
-import { History } from './history.js';
-import { Scheduler } from './scheduler.js';
+import { type Fate, History } from './history.js';
+import { type Owner, Scheduler } from './scheduler.js';
 import { ClientConnection, type ClientEvents } from './sim-client.js';
 import type { SimClient } from './sim-clients.js';
 import { type EndMode, SimMachine } from './sim-machine.js';
@@ -28,6 +30,8 @@ export interface WorldOptions {
   readonly seed: number;
   readonly scenario: Scenario;
   readonly effect?: EffectHook;
+  /** A turn of Node's loop for each event, for the test that it makes no difference. */
+  readonly turnEach?: boolean;
   /** Where the nodes' logs go; nowhere by default. */
   readonly say?: (line: string) => void;
 }
@@ -48,6 +52,8 @@ export class World {
   private readonly endDice: Random;
   private readonly connections = new Map<SimMachine, Set<ClientConnection>>();
   private connectionIds = 0;
+  /** `group/term` of candidacies that a leader asked for. */
+  private readonly transfers = new Set<string>();
   /** Of the last client; each has its own. */
   clientNumber = 0;
 
@@ -55,23 +61,28 @@ export class World {
     const { seed, scenario } = options;
     this.seed = seed;
     this.scenario = scenario;
-    this.scheduler = new Scheduler(this.dice(1));
+    this.scheduler = options.turnEach ? new Scheduler(this.dice(1), undefined) : new Scheduler(this.dice(1));
     this.endDice = this.dice(2);
     const codec = createCodec({ encodeEntries, decodeEntries });
-    this.oracles = new Oracles(
+    this.oracles = new Oracles({
       codec,
-      (why) => this.scheduler.fail(new Error(why)),
-      (what) => this.counted(what),
-    );
+      tell: { fail: (why) => this.scheduler.fail(new Error(why)), counted: (what) => this.counted(what) },
+      settings: scenario.node.slot,
+      disks: () => this.machines,
+      leaderElected: (slot) => this.leaderElected(slot),
+      said: (groupId, message) => this.said(groupId, message),
+    });
+    this.scheduler.afterEvent = (owner) => this.look(owner);
     this.network = new SimNetwork(this.scheduler, this.dice(3), scenario.network, {
       sent: (_from, _to, lane, message) => this.oracles.sent(lane, message),
+      counted: (what) => this.counted(what),
       effect: (owner) => this.machines[Math.floor(owner.ownerId / 1000) - 1]!.effect('network send'),
     });
-    const { slots, balanceLeaders, machines } = scenario;
-    const placement = { nodes: machines, slots, balanceLeaders };
+    const { slots, replicas, balanceLeaders, machines } = scenario;
+    const placement = { nodes: machines, slots, replicas, balanceLeaders };
     this.placement = new SimPlacement(this.scheduler, seed, placement, this.logOf('pm'));
     this.machines = Array.from({ length: machines }, (_, i) => this.machine(i + 1));
-    this.faults = new Faults(this, this.dice(4), scenario.faults);
+    this.faults = new Faults(this);
   }
 
   /** Seeded dice for one purpose. */
@@ -83,6 +94,11 @@ export class World {
     this.counters.set(what, (this.counters.get(what) ?? 0) + times);
   }
 
+  /** Commands of clients that were done and answered. */
+  get answered(): number {
+    return this.counters.get('commands done') ?? 0;
+  }
+
   /** Everything up, table `default` made, a leader for each slot. */
   async start(): Promise<void> {
     this.placement.start();
@@ -91,17 +107,23 @@ export class World {
   }
 
   /** Lets virtual time pass until the condition holds; too late is a failure of liveness. */
-  async wait(what: string, limitMs: number, condition: () => boolean): Promise<void> {
+  async wait(
+    what: string,
+    limitMs: number,
+    condition: () => boolean,
+    describe = (): string => this.describe(),
+  ): Promise<void> {
     const deadlineUs = this.scheduler.nowUs + limitMs * 1000;
     while (!condition()) {
       if (this.scheduler.nowUs >= deadlineUs)
-        throw new Error(`waited ${limitMs} ms for ${what}\n${this.describe()}`);
+        throw new Error(`waited ${limitMs} ms for ${what}\n${describe()}`);
       await this.scheduler.runUntil(this.scheduler.nowUs + POLL_US);
     }
   }
 
   endMachine(machine: SimMachine, mode: EndMode): void {
     this.counted(`end ${mode}`);
+    if (machine.node?.checkpointer['running'] !== undefined) this.met('checkpoint crossed by a crash');
     machine.end(mode, this.endDice);
     for (const connection of this.connections.get(machine) ?? []) connection.serverDied();
     this.connections.delete(machine);
@@ -184,6 +206,40 @@ export class World {
     return lines.join('\n');
   }
 
+  met(path: RarePath): void {
+    this.counted(path);
+  }
+
+  pausedLately(): boolean {
+    const untilUs = this.scheduler.running?.pausedUntilUs ?? 0;
+    return untilUs > 0 && untilUs + LATELY_US > this.scheduler.nowUs;
+  }
+
+  private leaderElected({ birth: { groupId }, status: { term } }: NodeSlot): void {
+    if (this.clients.some((client) => client.writesWaiting > 0))
+      this.met('leader changed while a write was unanswered');
+    if (this.transfers.has(`${groupId}/${term}`)) this.met('transfer completed');
+  }
+
+  private said(groupId: number, message: Message): void {
+    if (message.kind === 'vote' && message.transfer) this.transfers.add(`${groupId}/${message.term}`);
+    if (message.kind !== 'appendReply' || !message.rejected) return;
+    if (message.index > 0) this.met('append rejected and backed off');
+    else if (message.hintTerm > 0) this.met('old leader told of the newer term');
+  }
+
+  /** The oracles look at the machine whose event it was. */
+  private look(owner: Owner | undefined): void {
+    if (owner === undefined) return;
+    const machine = this.machines[Math.floor(owner.ownerId / 1000) - 1];
+    if (machine?.life === owner) this.oracles.look(owner, machine.node?.replicas.all ?? []);
+  }
+
+  /** A client heard of its command. */
+  settled(argv: readonly string[], fate: Fate): void {
+    this.oracles.ledger.settled(argv, fate);
+  }
+
   private machine(number: number): SimMachine {
     const { seed, scenario } = this.options;
     const random = seededRandom(seed, number, 0xc10c);
@@ -205,22 +261,34 @@ export class World {
       },
       placement: (_machine, life, key, identity) =>
         new SimPlacementClient(this.placement, life, `node-${number}`, key, identity),
+      counted: (what) => this.counted(what),
       fatal: (machine, why) => this.scheduler.fail(fatalOf(machine, why)),
-      beforeEffect: (machine, kind) => this.options.effect?.(machine, kind) ?? false,
+      beforeEffect: (machine, kind) =>
+        this.options.effect?.(machine, kind) ?? this.faults.beforeEffect(machine, kind),
     });
   }
 
   private logOf(who: string): Log {
     const { say } = this.options;
-    if (say === undefined) return QUIET;
-    const line = (level: string) => (message: string, fields?: object) =>
-      say(`${this.scheduler.nowMs.toFixed(3)} ${who} ${level} ${message} ${JSON.stringify(fields ?? {})}`);
+    const line = (level: string) => (message: string, fields?: object) => {
+      const [path, isFault] = TELLING_LINES[message] ?? [];
+      if (path !== undefined) this.met(path);
+      if (isFault) this.scheduler.fail(new Error(`${who}: ${message} ${JSON.stringify(fields)}`));
+      say?.(`${this.scheduler.nowMs.toFixed(3)} ${who} ${level} ${message} ${JSON.stringify(fields ?? {})}`);
+    };
     return { debug: () => {}, info: line('info'), warn: line('warn'), error: line('error') };
   }
 }
 
+/** Lines of nodes' logs that tell of a rare path, or of what never happens in these worlds. */
+const TELLING_LINES: Readonly<Record<string, readonly [path: RarePath | undefined, isFault?: boolean]>> = {
+  'cut off a last batch that nobody was promised': ['torn tail cut at recovery'],
+  'the binlog is damaged': [undefined, true],
+  'replica is damaged and stays shut': [undefined, true],
+  'malformed message from a peer': [undefined, true],
+};
+const LATELY_US = 2_000_000;
 const POLL_US = 10_000;
-const QUIET: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 interface Position {
   readonly term: number;

@@ -66,6 +66,7 @@ const ack: fc.Arbitrary<SnapshotAck> = fc.oneof(
   fc.record({ kind: fc.constant('written' as const), transferId, sequence: number }, plain),
   fc.record({ kind: fc.constant('refused' as const), transferId, why: fc.string({ maxLength: 100 }) }, plain),
   fc.record({ kind: fc.constant('installed' as const), transferId }, plain),
+  fc.record({ kind: fc.constant('busy' as const), transferId }, plain),
 );
 
 function decodesOrRefuses(decode: (bytes: Buffer) => unknown, input: Buffer): void {

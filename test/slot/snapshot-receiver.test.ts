@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Checkpointer } from '../../src/slot/checkpoint.js';
 import { metaKey, nodeAreaRange, parseNodeKey, stateRange } from '../../src/slot/keys.js';
 import type { SnapshotAck, SnapshotMessage } from '../../src/slot/snapshot-codec.js';
-import type { ReceivedSnapshot } from '../../src/slot/snapshot-install.js';
+import type { InstallOutcome, ReceivedSnapshot } from '../../src/slot/snapshot-install.js';
 import { RECEIVED_CHUNKS_MAX, SnapshotReceiver } from '../../src/slot/snapshot-receiver.js';
 import { RowCutter } from '../../src/slot/snapshot-rows.js';
 import type { EngineRange } from '../../src/storage/engine.js';
@@ -28,7 +28,7 @@ class Stand {
   readonly checkpointer: Checkpointer;
   readonly receiver: SnapshotReceiver;
   readonly over: Promise<boolean>;
-  wants = true;
+  outcome: InstallOutcome = 'installed';
   diskLow = false;
   /** The engine does nothing until it is `unstuck`. */
   stuck = false;
@@ -46,8 +46,8 @@ class Stand {
       answer: (ack) => void this.acks.push(words(ack)),
       diskLow: () => this.diskLow,
       install: async (snapshot) => {
-        if (this.wants) this.installed.push(snapshot);
-        return this.wants;
+        if (this.outcome === 'installed') this.installed.push(snapshot);
+        return this.outcome;
       },
     });
     this.over = this.receiver.run();
@@ -81,7 +81,7 @@ class Stand {
 
 function words(ack: SnapshotAck): string {
   if (ack.kind === 'written') return `written ${ack.sequence}`;
-  return ack.kind === 'refused' ? `refused: ${ack.why}` : 'installed';
+  return ack.kind === 'refused' ? `refused: ${ack.why}` : ack.kind;
 }
 
 function stream(): {
@@ -214,9 +214,40 @@ test('a disk that fills up, and a replica that needs it no more, end it too', as
   await full.assertNothingLeft();
   const late = new Stand();
   await late.clock.pass(0);
-  late.wants = false;
+  late.outcome = 'unwanted';
   const { chunks, end } = stream();
   await late.take(...chunks, end);
   assert.equal(late.acks.at(-1), 'refused: no longer needed');
   await late.assertNothingLeft();
+});
+
+test('it is installed in a turn of its own: no checkpoint is under way, and none begins', async () => {
+  const stand = new Stand();
+  await stand.clock.pass(0);
+  const { chunks, end } = stream();
+  let done: () => void = () => {};
+  void stand.checkpointer.alone(
+    () =>
+      new Promise<void>((resolve) => {
+        done = resolve;
+      }),
+  );
+  await stand.take(...chunks, end);
+  await stand.clock.pass(SILENCE_MS * 3);
+  assert.deepEqual([stand.installed, stand.receiver.isInstalling], [[], true]);
+  stand.receiver.cancel('too late for that');
+  done();
+  assert.equal(await stand.over, true);
+});
+
+test('what a closing node leaves to its next start survives the last checkpoint of this one', async () => {
+  const stand = new Stand();
+  await stand.clock.pass(0);
+  stand.outcome = 'left';
+  const { chunks, end } = stream();
+  await stand.take(...chunks, end);
+  assert.equal(await stand.over, false);
+  await stand.clock.settle(stand.checkpointer.round());
+  const [garbage] = await stand.rows(nodeAreaRange('garbage'));
+  assert.equal((await stand.rows(stateRange(parseNodeKey(garbage!)))).length, 3);
 });

@@ -1,7 +1,11 @@
 /** Replicas brought up by a snapshot: one that lags behind a log already cut, one that is born empty, and what may come in between. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeSnapshotAck, decodeSnapshotMessage } from '../../src/slot/snapshot-codec.js';
+import {
+  decodeSnapshotAck,
+  decodeSnapshotMessage,
+  encodeSnapshotAck,
+} from '../../src/slot/snapshot-codec.js';
 import { readStoredStates } from '../../src/slot/states.js';
 import { Group, type Member, SETTINGS, SNAPSHOT } from './group.js';
 
@@ -24,6 +28,7 @@ async function lagging(
   const [late, other] = group.followers as [Member, Member];
   await write(group, leader, 0, 3);
   group.isolate(late);
+  group.ask(leader, 'write', 'set k0 changed');
   await write(group, leader, 3, 20);
   await group.clock.settle(leader.checkpointer.round());
   assert.ok(leader.binlog.released > late.slot.appliedTo.index);
@@ -31,7 +36,11 @@ async function lagging(
 }
 
 function assertSame(group: Group): void {
-  const [first, ...others] = group.members.map(({ slot }) => [slot.appliedTo, slot.state.keys]);
+  const [first, ...others] = group.members.map(({ slot }) => [
+    slot.appliedTo,
+    slot.state.keys,
+    slot.clock.lastStampMs,
+  ]);
   for (const other of others) assert.deepEqual(other, first);
   for (const { fatal } of group.members) assert.deepEqual(fatal, []);
 }
@@ -60,9 +69,14 @@ test('a follower that lags beyond the kept log gets the state, goes on from ther
   assert.equal(leader.snapshots.figures.sent, 1);
   assert.equal(late.snapshots.figures.received, 1);
   assertSame(group);
+  // No checkpoint has been made since: what the engine holds is what was received.
+  assert.deepEqual(late.slot.stored, { stateId: late.slot.state.stateId, meta: late.slot.stored!.meta });
+  assert.deepEqual(late.slot.stored!.meta, leader.slot.stored!.meta);
   await write(group, leader, 20, 25);
   assertSame(group);
   assert.equal(await readAt(group, late, 'k7'), `get k7 -> ${'v'.repeat(30)}@never`);
+  // It was in memory here, as it was before.
+  assert.equal(await readAt(group, late, 'k0'), 'get k0 -> changed@never');
   assert.equal(installs(late), 1);
 });
 
@@ -226,5 +240,27 @@ test('no more than so many at once, either way; the others wait their turn', asy
   await group.clock.pass(5000);
   assert.deepEqual(late.map(installs), [1, 1]);
   assert.equal(leader.snapshots.figures.failed, 0);
+  assertSame(group);
+});
+
+test('a node that takes in enough already is not bothered for a while, and loses nothing by it', async () => {
+  const group = new Group(3, SHORT_LOG);
+  const { leader, late } = await lagging(group);
+  let said = 0;
+  group.losesSnapshot = (from, to, lane, message) => {
+    if (lane !== 'snapshot') return false;
+    const begin = decodeSnapshotMessage(message);
+    if (begin.kind !== 'begin' || ++said > 2) return false;
+    group.members[from - 1]!.snapshots.onAck(
+      encodeSnapshotAck({ kind: 'busy', transferId: begin.transferId }),
+    );
+    assert.equal(to, late.id);
+    return true;
+  };
+  group.heal();
+  await group.clock.pass(3000);
+  assert.equal(said, 3);
+  assert.deepEqual([leader.snapshots.figures.failed, leader.snapshots.figures.sent], [0, 1]);
+  assert.equal(installs(late), 1);
   assertSame(group);
 });

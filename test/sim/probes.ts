@@ -1,0 +1,126 @@
+/**
+ * Probes: wrappers around single methods of the code under test, which count what no message and no status shows.
+ *
+ * They change nothing and are put in once a process; one world runs at a time, and what they see is its. A method that is no longer
+ * there is an error at the start, so that no path is lost in silence.
+ */
+import { Forwarder } from '../../src/node/forwarder.js';
+import { Leader } from '../../src/raft/leader.js';
+import { Progress } from '../../src/raft/progress.js';
+import { Raft } from '../../src/raft/raft.js';
+import { ReadRounds } from '../../src/raft/read.js';
+import { Transfer } from '../../src/raft/transfer.js';
+import { EntryRun } from '../../src/slot/apply.js';
+import { Requests, type SlotRequest } from '../../src/slot/requests.js';
+import { Slot } from '../../src/slot/slot.js';
+import type { RarePath } from './coverage.js';
+
+/** The world that runs. */
+export interface Probed {
+  met(path: RarePath): void;
+  /** The process whose event this is stood still a moment ago. */
+  pausedLately(): boolean;
+}
+
+let probed: Probed | undefined;
+
+/** From now on probes count for this world. */
+export function probe(world: Probed | undefined): void {
+  probed = world;
+}
+
+type Method = (this: object, ...given: unknown[]) => unknown;
+
+/** `see` runs around the call: it is handed the object, what was given, and how to call. */
+function around(
+  prototype: object,
+  name: string,
+  see: (self: never, given: readonly unknown[], call: () => unknown) => unknown,
+): void {
+  const methods = prototype as Record<string, Method>;
+  const original = methods[name];
+  if (original === undefined) throw new Error(`no method ${name} to probe any more`);
+  methods[name] = function wrapped(this: object, ...given: unknown[]): unknown {
+    const call = (): unknown => original.apply(this, given);
+    return probed === undefined ? call() : see(this as never, given, call);
+  };
+}
+
+function met(path: RarePath, when = true): void {
+  if (when) probed?.met(path);
+}
+
+around(Raft.prototype, 'hasPledged', (_raft, _given, call) => {
+  const pledged = call();
+  met('vote refused by a pledge', pledged === true);
+  return pledged;
+});
+
+around(Progress.prototype, 'windowFull', (_progress, _given, call) => {
+  const full = call();
+  met('window full', full === true);
+  return full;
+});
+
+around(Progress.prototype, 'probe', (progress: Progress, _given, call) => {
+  met('probe after loss', progress.state === 'replicate');
+  return call();
+});
+
+around(Leader.prototype, 'propose', (_leader, _given, call) => {
+  const result = call() as ReturnType<Leader['propose']>;
+  met(
+    'proposal refused: uncommitted log full',
+    result.kind === 'refused' && result.why === 'uncommittedFull',
+  );
+  return result;
+});
+
+around(Leader.prototype, 'leaseHolds', (leader: Leader, _given, call) => {
+  const holds = call();
+  const refused = holds === false && leader['committedOwnTerm'] && !leader.transfer.leaseGivenUp;
+  met('lease refused after a pause', refused && probed!.pausedLately());
+  return holds;
+});
+
+around(ReadRounds.prototype, 'answerArrived', (rounds: ReadRounds, _given, call) => {
+  met('read served by lease', rounds['state'].configuration.voters.length > 1);
+  return call();
+});
+
+around(ReadRounds.prototype, 'refuseAll', (rounds: ReadRounds, _given, call) => {
+  met('read index round refused', rounds['rounds'].length > 0);
+  return call();
+});
+
+around(Transfer.prototype, 'tick', (transfer: Transfer, _given, call) => {
+  const before = transfer.underWay;
+  call();
+  met('transfer aborted', before && !transfer.underWay);
+});
+
+around(Slot.prototype, 'loadEntries', (_slot, _given, call) => {
+  met('load of old entries from the binlog');
+  return call();
+});
+
+around(EntryRun.prototype, 'go', (_run, _given, call) => {
+  const needs = call();
+  met('page fault in an entry', needs !== undefined);
+  return needs;
+});
+
+around(Requests.prototype, 'take', (requests: Requests<unknown>, [request], call) => {
+  call();
+  const lane = requests['lanes'].get((request as SlotRequest<unknown>).session);
+  met('session order held back', lane !== undefined && lane.held.length > 0);
+});
+
+const forwarded = new WeakSet<object>();
+
+around(Forwarder.prototype, 'send', (_forwarder, given, call) => {
+  const { kind, group } = given[3] as Pick<SlotRequest<unknown>, 'kind' | 'group'>;
+  met('forwarded read retried', kind === 'read' && forwarded.has(group));
+  forwarded.add(group);
+  return call();
+});
