@@ -29,7 +29,11 @@ class Shelf {
   bytes = 0;
   dirtyBytes = 0;
 
-  constructor(readonly life: Life) {}
+  constructor(
+    readonly life: Life,
+    /** No page of the life is missing. */
+    public whole: boolean,
+  ) {}
 }
 
 /** Of one life, being written. */
@@ -83,6 +87,15 @@ export class PagePool {
     if (cell === undefined) return undefined;
     invariant(cell.content !== undefined, 'a freed page is read', { ...life, page });
     return cell.content;
+  }
+
+  holdsAll({ name }: Life): boolean {
+    return this.shelves.get(name)?.whole === true;
+  }
+
+  /** A life begins: all of its pages will come through `publish`. */
+  begin(life: Life): void {
+    this.shelves.set(life.name, new Shelf(life, true));
   }
 
   /** Publishes a change; undefined frees the page. */
@@ -179,7 +192,9 @@ export class PagePool {
       for (const [page, cell] of shelf.cells) {
         if (this.bytes <= bytes) return;
         if (shelf.dirty.get(page) === cell || writing?.get(page) === cell) continue;
-        if (!pinned.has(pinName({ life: shelf.life, page }))) this.drop(shelf, page, cell);
+        if (pinned.has(pinName({ life: shelf.life, page }))) continue;
+        this.drop(shelf, page, cell);
+        shelf.whole = false;
       }
       if (shelf.cells.size === 0) this.shelves.delete(name);
     }
@@ -189,7 +204,7 @@ export class PagePool {
     const name = life.name;
     let shelf = this.shelves.get(name);
     if (shelf === undefined) {
-      shelf = new Shelf(life);
+      shelf = new Shelf(life, false);
       this.shelves.set(name, shelf);
     }
     return shelf;

@@ -16,6 +16,8 @@ export interface PageReader {
   readonly limits: BodyLimits;
   /** Throws PageFault where memory lacks it. */
   readPage(at: PageOfLife): TreePage;
+  /** No page of the life is missing in memory: there is nothing to load ahead. */
+  holdsAll(life: Life): boolean;
   /** Throws PageFault, naming all that memory lacks. */
   prefetchPages(life: Life, pages: readonly PageNumber[]): void;
 }
@@ -48,6 +50,10 @@ export class PagesOfLife implements Pages {
     return this.host.readPage({ life: this.life, page });
   }
 
+  get allInMemory(): boolean {
+    return this.host.holdsAll(this.life);
+  }
+
   prefetch(pages: readonly PageNumber[]): void {
     this.host.prefetchPages(this.life, pages);
   }
@@ -74,7 +80,7 @@ export class PagedOrdered implements EditableOrdered {
   private readonly tree: OrderedTree;
 
   constructor(
-    private readonly pages: Pages,
+    private readonly pages: PagesOfLife,
     root: TreeRoot,
     pageBytesTarget: number,
   ) {
@@ -108,11 +114,11 @@ export class PagedOrdered implements EditableOrdered {
   }
 
   prefetch(keys: readonly Buffer[]): void {
-    this.tree.prefetch(keys);
+    if (!this.pages.allInMemory) this.tree.prefetch(keys);
   }
 
   prefetchRanks(ranks: readonly number[]): void {
-    descend(this.pages, this.root, ranks.map(aimAtRank));
+    if (!this.pages.allInMemory) descend(this.pages, this.root, ranks.map(aimAtRank));
   }
 
   put(key: Buffer, value: Buffer): Buffer | undefined {

@@ -25,8 +25,8 @@ export function fits(page: TreePage, from: number, to: number, bytesTarget: numb
   return to - from <= soleRows(page) || sizeOfRows(page, from, to) <= bytesTarget;
 }
 
-/** Rows that are never parted for their size. */
-function soleRows(page: TreePage): number {
+/** So many rows are never parted for their size. */
+export function soleRows(page: TreePage): number {
   return page.kind === 'leaf' ? 1 : 3;
 }
 

@@ -22,7 +22,7 @@ import {
 } from './tree.js';
 import { appendAll, removeRange, replaceRow } from './tree-change.js';
 import { childOfKey, holdsKey, rowOfKey } from './tree-page.js';
-import { type Direction, leavesOf } from './tree-range.js';
+import { entriesOf } from './tree-range.js';
 
 export interface TreeEntry {
   readonly key: Buffer;
@@ -104,12 +104,12 @@ export class OrderedTree {
   }
 
   ascend(from = 0, to = this.count): Generator<TreeEntry> {
-    return this.entries(from, to, 1);
+    return entriesOf(this.pages, this, from, to, 1, entryAt);
   }
 
   /** From the entry before `to` down to the one at `from`. */
   descend(from = 0, to = this.count): Generator<TreeEntry> {
-    return this.entries(from, to, -1);
+    return entriesOf(this.pages, this, from, to, -1, entryAt);
   }
 
   /** From the first key at or above `key`. */
@@ -141,18 +141,6 @@ export class OrderedTree {
       invariant(last === undefined || Buffer.compare(last, key) < 0, 'appended out of order');
       last = key;
       yield [key, value];
-    }
-  }
-
-  private *entries(from: number, to: number, direction: Direction): Generator<TreeEntry> {
-    const { root } = this;
-    for (const rows of leavesOf(this.pages, root, Math.max(0, from), Math.min(to, root.count), direction)) {
-      const { strings } = rows.leaf;
-      const step = direction === 1 ? rows.from : rows.to - 1;
-      for (let row = step; row >= rows.from && row < rows.to; row += direction) {
-        invariant(this.root === root, 'a tree was changed under its reader');
-        yield entryAt(strings, row);
-      }
     }
   }
 

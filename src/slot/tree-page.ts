@@ -180,7 +180,7 @@ export function encodePage(page: TreePage): Buffer {
   return out.raw(strings?.bytes ?? NO_BYTES).finish();
 }
 
-/** The strings alias `bytes`. Throws FormatError on anything that encodePage does not write. */
+/** The strings alias `bytes`, so that the page should be alone in its memory. Throws FormatError on anything that encodePage does not write. */
 export function decodePage(bytes: Buffer): TreePage {
   const input = new ByteReader(bytes);
   const version = input.u8();

@@ -19,7 +19,7 @@ import {
   type TreeShape,
 } from './tree.js';
 import { appendAll, insertAtRank, removeRange, replaceRow } from './tree-change.js';
-import { type Direction, leavesOf } from './tree-range.js';
+import { entriesOf } from './tree-range.js';
 
 export class PositionalTree {
   private readonly shape: TreeShape;
@@ -97,24 +97,12 @@ export class PositionalTree {
   }
 
   ascend(from = 0, to = this.count): Generator<Buffer> {
-    return this.values(from, to, 1);
+    return entriesOf(this.pages, this, from, to, 1, stringAt);
   }
 
   /** From the value before `to` down to the one at `from`. */
   descend(from = 0, to = this.count): Generator<Buffer> {
-    return this.values(from, to, -1);
-  }
-
-  private *values(from: number, to: number, direction: Direction): Generator<Buffer> {
-    const { root } = this;
-    for (const rows of leavesOf(this.pages, root, Math.max(0, from), Math.min(to, root.count), direction)) {
-      const { strings } = rows.leaf;
-      const start = direction === 1 ? rows.from : rows.to - 1;
-      for (let row = start; row >= rows.from && row < rows.to; row += direction) {
-        invariant(this.root === root, 'a tree was changed under its reader');
-        yield stringAt(strings, row);
-      }
-    }
+    return entriesOf(this.pages, this, from, to, -1, stringAt);
   }
 
   private pathTo(rank: number): Step[] | undefined {

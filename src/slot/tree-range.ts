@@ -5,6 +5,8 @@
  * one that goes on repeats its run a few times only. Whoever knows that it wants all calls `readAhead` first, which costs
  * no more than the inner pages each time.
  */
+import { invariant } from '../assert.js';
+import type { ByteList } from './byte-list.js';
 import { aimAtRank, descend, type Pages, prefetchAll, READ_AHEAD_PAGES_MAX, type TreeRoot } from './tree.js';
 import { type InnerPage, type LeafPage, rowsOf } from './tree-page.js';
 
@@ -14,7 +16,7 @@ const READ_AHEAD_PAGES_MIN = 4;
 export type Direction = 1 | -1;
 
 /** Rows of one leaf, `from` to `to` without the last; to be read downwards where the direction is -1. */
-export interface LeafRows {
+interface LeafRows {
   readonly leaf: LeafPage;
   readonly from: number;
   readonly to: number;
@@ -28,8 +30,30 @@ interface Level {
   ahead: number;
 }
 
-/** The ranks `from` to `to` without the last, upwards or downwards. Lazy: a page is read when it is asked for. */
-export function* leavesOf(
+/**
+ * The entries of the ranks `from` to `to` without the last, upwards or downwards, as `entryAt` takes them from a leaf. Lazy: a page is
+ * read when the reader gets there; so the tree must not have changed meanwhile.
+ */
+export function* entriesOf<T>(
+  pages: Pages,
+  tree: { readonly root: TreeRoot },
+  from: number,
+  to: number,
+  direction: Direction,
+  entryAt: (strings: ByteList, row: number) => T,
+): Generator<T> {
+  const { root } = tree;
+  for (const rows of leavesOf(pages, root, Math.max(0, from), Math.min(to, root.count), direction)) {
+    const { strings } = rows.leaf;
+    const start = direction === 1 ? rows.from : rows.to - 1;
+    for (let row = start; row >= rows.from && row < rows.to; row += direction) {
+      invariant(tree.root === root, 'a tree was changed under its reader');
+      yield entryAt(strings, row);
+    }
+  }
+}
+
+function* leavesOf(
   pages: Pages,
   root: TreeRoot,
   from: number,

@@ -7,9 +7,10 @@
  *
  * - A content that shrank below a third of a page takes in a neighbour: one with which it fits in a page, or else one with which it
  *   is cut in halves. Only children of one parent are neighbours.
- * - A leaf at either end of the tree is let run empty instead, as long as its parent has two more children: a queue would else pay
- *   for company that is about to leave as well.
- * - What is appended at the end of the tree fills its pages to the brim, also when it comes one by one.
+ * - Where a leaf is cut around an entry that fills most of a page, the small pieces at its ends join the neighbours, if they fit:
+ *   what comes next to such an entry time and again would else make a page each time.
+ * - What comes at either end of the tree fills its pages to the brim, also when it comes one by one. So the last page of a level
+ *   may be small while it grows; only a content that shrank is in need of company.
  * - A page whose content did not change is not written, and keeps its number. Where a page comes to what it was, the rest of
  *   the way up is left alone.
  * - Everything that will be read is named ahead: the neighbours of all levels that may need them, in one prefetch.
@@ -24,7 +25,7 @@ import {
   type TreeRoot,
   type TreeShape,
 } from './tree.js';
-import { type Filling, fits } from './tree-cut.js';
+import { cutsOf, type Filling, fits, soleRows } from './tree-cut.js';
 import {
   type InnerPage,
   joinRows,
@@ -42,6 +43,7 @@ import {
   type Replaced,
   rowsFrom,
   separatorOfRow,
+  wholeOf,
 } from './tree-writer.js';
 
 /** A page is in need of company when it is less than this part of the target. */
@@ -61,6 +63,11 @@ export function splice(
 ): TreeRoot {
   return new Splice(pages, shape, root, left, right).run(entries);
 }
+
+const SIDES = ['left', 'right'] as const;
+type Side = (typeof SIDES)[number];
+
+interface Neighbour extends Replaced, Draft {}
 
 class Splice {
   private readonly writer: PageWriter;
@@ -126,10 +133,7 @@ class Splice {
     const right = this.right[depth]!.page;
     return joinRows(left, [
       rowsFrom(left, 0, this.firstRow),
-      {
-        ...rowsFrom(this.writer.innerOf(children), 0, children.length),
-        separator: children[0]?.separator ?? NO_BYTES,
-      },
+      wholeOf({ page: this.writer.innerOf(children), separator: children[0]?.separator ?? NO_BYTES }),
       rowsFrom(right, this.lastRow + 1, rowsOf(right)),
     ]);
   }
@@ -139,46 +143,90 @@ class Splice {
     this.firstRow = this.left[depth - 1]!.row;
     this.lastRow = this.right[depth - 1]!.row;
     const replaced = this.replacedAt(depth);
-    if (!this.wantsCompany(depth, draft.page))
-      return this.writer.store(draft, replaced, this.fillingAt(depth));
-    let company = draft;
-    for (const mustFit of [true, false]) {
-      for (const side of ['left', 'right'] as const) {
-        if (this.isUnderfull(company.page)) company = this.takeIn(side, depth, company, replaced, mustFit);
-      }
-    }
-    return this.writer.store(company, replaced, 'even');
+    const company = this.wantsCompany(depth, draft.page)
+      ? this.takeCompany(depth, draft, replaced)
+      : this.joinEnds(depth, draft, replaced);
+    return this.writer.store(company, replaced, company === draft ? this.fillingAt(depth) : 'even');
   }
 
-  /** The content with its neighbour on that side, once; without it where there is none or it must fit and does not. */
-  private takeIn(
-    side: 'left' | 'right',
+  private takeCompany(depth: number, draft: Draft, replaced: Replaced[]): Draft {
+    let company = draft;
+    for (const mustFit of [true, false]) {
+      for (const side of SIDES) {
+        const other = this.isUnderfull(company.page) ? this.neighbour(side, depth) : undefined;
+        if (other === undefined) continue;
+        const helps = mustFit ? this.fitTogether(side, company, other) : rowsOf(other.page) > 1;
+        if (helps) company = this.takeIn(side, company, other, replaced);
+      }
+    }
+    return company;
+  }
+
+  private joinEnds(depth: number, draft: Draft, replaced: Replaced[]): Draft {
+    let company = draft;
+    for (const [side, end] of this.smallEnds(depth, draft.page)) {
+      const other = this.neighbour(side, depth);
+      if (other === undefined || sizeOf(other.page) + end > this.shape.pageBytesTarget) continue;
+      company = this.takeIn(side, company, other, replaced);
+    }
+    return company;
+  }
+
+  /** The sizes of the outer pieces that a leaf's content will be cut into, where they are underfull. */
+  private smallEnds(depth: number, page: TreePage): [side: Side, sizeBytes: number][] {
+    const target = this.shape.pageBytesTarget;
+    if (depth !== this.leafDepth || fits(page, 0, rowsOf(page), target)) return [];
+    const cuts = cutsOf(page, target, this.fillingAt(depth));
+    const first = sizeOfRows(page, 0, cuts[1]!);
+    const last = sizeOfRows(page, cuts.at(-1)!, rowsOf(page));
+    const ends: [Side, number][] = [
+      ['left', first],
+      ['right', last],
+    ];
+    return ends.filter(([, sizeBytes]) => this.isSlim('leaf', 1, sizeBytes));
+  }
+
+  /** The page beside the content, below the same parent; undefined where there is none, or it was taken in. */
+  private neighbour(side: Side, depth: number): Neighbour | undefined {
+    const { parent, row, number } = this.beside(side, depth);
+    const isTaken = side === 'left' ? this.firstRow <= row : this.lastRow >= row;
+    if (isTaken || number === undefined) return undefined;
+    return { number, page: this.pages.read(number), separator: separatorOfRow(parent, row) };
+  }
+
+  private beside(
+    side: Side,
     depth: number,
-    draft: Draft,
-    replaced: Replaced[],
-    mustFit: boolean,
-  ): Draft {
+  ): { readonly parent: InnerPage; readonly row: number; readonly number: PageNumber | undefined } {
     const step = side === 'left' ? this.left[depth - 1]! : this.right[depth - 1]!;
-    const isTaken = side === 'left' ? this.firstRow < step.row : this.lastRow > step.row;
+    const parent = step.page as InnerPage;
     const row = side === 'left' ? step.row - 1 : step.row + 1;
-    const number = (step.page as InnerPage).children[row];
-    if (isTaken || number === undefined) return draft;
-    const neighbour = this.pages.read(number);
-    const separator = separatorOfRow(step.page, row);
-    const own = { ...rowsFrom(draft.page, 0, rowsOf(draft.page)), separator: draft.separator };
-    const other = { ...rowsFrom(neighbour, 0, rowsOf(neighbour)), separator };
-    const page = joinRows(draft.page, side === 'left' ? [other, own] : [own, other]);
-    if (mustFit && !fits(page, 0, rowsOf(page), this.shape.pageBytesTarget)) return draft;
-    replaced.push({ number, page: neighbour });
+    return { parent, row, number: parent.children[row] };
+  }
+
+  private fitTogether(side: Side, draft: Draft, other: Neighbour): boolean {
+    const rows = rowsOf(draft.page) + rowsOf(other.page);
+    const bound = side === 'left' ? draft.separator : other.separator;
+    const sizeBytes =
+      sizeOf(draft.page) + sizeOf(other.page) + (draft.page.kind === 'leaf' ? 0 : bound.length);
+    return rows <= soleRows(draft.page) || sizeBytes <= this.shape.pageBytesTarget;
+  }
+
+  private takeIn(side: Side, draft: Draft, other: Neighbour, replaced: Replaced[]): Draft {
+    replaced.push(other);
     if (side === 'left') this.firstRow--;
     else this.lastRow++;
-    return { page, separator: side === 'left' ? separator : draft.separator };
+    const [first, second] = side === 'left' ? [other, draft] : [draft, other];
+    // As it is where nothing joins it: it may be large, and then is not to be written either.
+    const page =
+      rowsOf(draft.page) === 0 ? other.page : joinRows(draft.page, [wholeOf(first), wholeOf(second)]);
+    return { page, separator: first.separator };
   }
 
   private wantsCompany(depth: number, page: TreePage): boolean {
     const left = this.left[depth]!;
     const shrank = left.number !== this.right[depth]!.number || sizeOf(page) < sizeOf(left.page);
-    return shrank && this.isUnderfull(page) && !this.mayRunEmpty(depth);
+    return shrank && this.isUnderfull(page);
   }
 
   private isUnderfull(page: TreePage): boolean {
@@ -187,14 +235,6 @@ class Splice {
 
   private isSlim(kind: TreePage['kind'], rows: number, sizeBytes: number): boolean {
     return (kind === 'inner' && rows < 2) || sizeBytes < this.shape.pageBytesTarget * UNDERFULL_SHARE;
-  }
-
-  /** A leaf at the tree's edge whose parent keeps two children beside it. */
-  private mayRunEmpty(depth: number): boolean {
-    if (depth !== this.leafDepth) return false;
-    if (!this.isAtStart(depth - 1) && !this.isAtEnd(depth - 1)) return false;
-    const { page, row } = this.right[depth - 1]!;
-    return this.left[depth - 1]!.row + rowsOf(page) - 1 - row >= 2;
   }
 
   private fillingAt(depth: number): Filling {
@@ -215,18 +255,22 @@ class Splice {
     return true;
   }
 
-  /** Loads all that takeIn may read: of the levels above the leaves, where they may be left with too few rows. */
+  /** Loads all neighbours that may be read: of the levels above the leaves, where they may be left with too few rows. */
   private nameNeighbours({ page }: Draft): void {
-    const wanted: PageNumber[] = [];
-    const wantsCompany = this.leafDepth > 0 && this.wantsCompany(this.leafDepth, page);
-    if (wantsCompany) wanted.push(...this.neighboursAt(this.leafDepth));
-    let loses = wantsCompany || rowsOf(page) === 0 || this.isParted(this.leafDepth);
-    for (let depth = this.leafDepth - 1; depth > 0 && loses; depth--) {
+    const depthOfLeaf = this.leafDepth;
+    if (depthOfLeaf === 0) return;
+    const sides = this.wantsCompany(depthOfLeaf, page)
+      ? SIDES
+      : this.smallEnds(depthOfLeaf, page).map(([side]) => side);
+    const wanted = sides.map((side) => this.beside(side, depthOfLeaf).number);
+    let loses = sides.length > 0 || this.isParted(depthOfLeaf);
+    for (let depth = depthOfLeaf - 1; depth > 0 && loses; depth--) {
       const maySlim = this.maySlim(depth);
-      if (maySlim) wanted.push(...this.neighboursAt(depth));
+      if (maySlim) wanted.push(...SIDES.map((side) => this.beside(side, depth).number));
       loses = maySlim || this.isParted(depth);
     }
-    if (wanted.length > 0) prefetchAll(this.pages, wanted);
+    const there = wanted.filter((number) => number !== undefined);
+    if (there.length > 0) prefetchAll(this.pages, there);
   }
 
   /** Judged by the rows that are kept whatever happens below: the child taken, and its neighbours, may all go. */
@@ -238,13 +282,6 @@ class Splice {
     const end = rowsOf(right.page);
     const sizeBytes = sizeOfRows(left.page, 0, rowsLeft) + sizeOfRows(right.page, end - rowsRight, end);
     return this.isSlim('inner', rowsLeft + rowsRight, sizeBytes);
-  }
-
-  private neighboursAt(depth: number): PageNumber[] {
-    const left = this.left[depth - 1]! as Step & { page: InnerPage };
-    const right = this.right[depth - 1]! as Step & { page: InnerPage };
-    const numbers = [left.page.children[left.row - 1], right.page.children[right.row + 1]];
-    return numbers.filter((number) => number !== undefined);
   }
 
   private isParted(depth: number): boolean {

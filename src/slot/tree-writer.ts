@@ -142,6 +142,10 @@ export function rowsFrom(page: TreePage, from: number, to: number): RowSlice {
   return { page, from, to, separator: NO_BYTES };
 }
 
+export function wholeOf({ page, separator }: Draft): RowSlice {
+  return { page, from: 0, to: rowsOf(page), separator };
+}
+
 export function separatorOfRow(page: TreePage, row: number): Buffer {
   const { separators } = page as InnerPage;
   return separators === undefined ? NO_BYTES : stringAt(separators, row);

@@ -12,11 +12,10 @@
  * - all leaves are at one depth; no page is empty; the root of two levels or more has at least two children
  * - rows' counts and separators tell the truth of what is below
  * - a page holds at most `pageBytesTarget`, or one entry that is larger by itself, or three children or fewer
- * - where entries are small, a page is a third full at least. At the tree's two edges it need not be: pages fill up there
- *   while a list is pushed to, and run empty while it is popped from, without touching their neighbours (tree-splice.ts)
+ * - where entries are small, a page is a third full at least; at the tree's two edges it need not be, because it fills up there
  *
  * An entry larger than a page stands alone in a leaf of its size: it is read and written whole anyway, and its neighbours change
- * without it. A chain of pages would save nothing but a large write to the engine.
+ * without it. A chain of pages would save nothing: all of it would be read, and written, whenever one of its pages is.
  *
  * What memory lacks makes `Pages.read` throw; nothing here catches it. The run is dropped with all it wrote, the page is loaded,
  * and the run begins anew. Reading goes level by level, and names pages ahead where it knows them (`prefetch`), so that an

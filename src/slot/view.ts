@@ -116,6 +116,10 @@ export abstract class BaseView implements View, PageReader {
     return page;
   }
 
+  holdsAll(life: Life): boolean {
+    return this.state.pages.holdsAll(life);
+  }
+
   prefetchPages(life: Life, pages: readonly PageNumber[]): void {
     const missing = pages.filter((page) => this.pageAt({ life, page }) === undefined);
     if (missing.length > 0) throw new PageFault(missing.map((page) => ({ kind: 'page', life, page })));

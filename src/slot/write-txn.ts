@@ -116,6 +116,10 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
     return lifeOfNumbers(this.lives.index, ordinal, placeOf(key).hash14);
   }
 
+  override holdsAll(life: Life): boolean {
+    return this.isNew(life) || super.holdsAll(life);
+  }
+
   writePage({ life, page }: PageOfLife, content: TreePage | undefined): void {
     const name = life.name;
     let effects = this.pageEffects.get(name);
@@ -150,6 +154,7 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
     for (const [name, { key, record }] of this.effects) this.state.publish(key, name, record, kept);
     for (const [name, { life, pages }] of this.pageEffects) {
       if (!kept.has(name)) continue;
+      if (this.isNew(life)) this.state.pages.begin(life);
       for (const [page, content] of pages) this.state.pages.publish({ life, page }, content);
     }
     this.lives.made += this.livesMade;
@@ -177,6 +182,11 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
     // A scan meets keys that only the engine's page knows; a removal is published over a known record only.
     if (this.unknown(key)) throw new PageFault([{ kind: 'record', key }]);
     this.remove(key, name);
+  }
+
+  /** Made by this run. */
+  private isNew({ index, ordinal }: Life): boolean {
+    return index === this.lives.index && ordinal >= this.lives.made;
   }
 
   private current(key: Buffer, name: string): KeyRecord | undefined {

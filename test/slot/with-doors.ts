@@ -58,6 +58,10 @@ export abstract class WithDoors {
     return copyKey(this, from, to);
   }
 
+  holdsAll(): boolean {
+    return true;
+  }
+
   readPage(): never {
     throw new Error('there are no pages');
   }
