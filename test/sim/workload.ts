@@ -282,8 +282,8 @@ export function encodeCommand(argv: readonly string[]): Buffer {
   return Buffer.from(`*${argv.length}\r\n${parts.join('')}`);
 }
 
-/** So that some twenty are more than may be inline. */
-const LIST_ITEM_BYTES = 200;
+/** So that a few are more than may be inline. */
+const LIST_ITEM_BYTES = 1400;
 
 function readOf(key: string): string[] {
   const [outer, inner] = key.split('/') as [string, string?];

@@ -22,6 +22,7 @@ export async function compareReplicas(
     for (const slot of machine.node!.replicas.all) {
       const rows = await settle(world, rowsOf(machine.engine, slot), 'a dump');
       const { groupId } = slot.birth;
+      world.counted('pages compared', [...rows.keys()].filter(isPage).length);
       const before = groups.get(groupId);
       if (before === undefined) groups.set(groupId, rows);
       else mustEqual(groupId, before, rows, machine.number);
@@ -29,6 +30,11 @@ export async function compareReplicas(
     await settle(world, nothingElse(machine), 'a dump');
   }
   return groups;
+}
+
+/** By the first digits of its area (docs/key-layout.md). */
+function isPage(hexKey: string): boolean {
+  return hexKey >= '4000' && hexKey < '8000';
 }
 
 async function checkpointAll(machine: SimMachine): Promise<void> {
