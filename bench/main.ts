@@ -1,130 +1,45 @@
 /**
- * `npm run bench`: SET and GET of a whole cluster beside a peer, in one run on one machine.
+ * `npm run bench -- [name] [options]`: the measurements, one by its name; without a name, `compare`.
  *
- * Starts three nodes and PM, and a lone `redis-server` that syncs its log at every write (`appendfsync always`), and lets
- * `redis-benchmark` speak to both in turn, several rounds of each figure. What counts is the ratio of the medians: either
- * side's absolute figures move with the machine. The peer is one process with one copy; the cluster keeps three.
+ * Each is a module that runs and returns its verdict, so that `goals` can run those that have goals one after the other.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { packageRoot } from '../src/rpc/package-root.js';
+import { runCompare } from './compare.js';
+import { runDrops } from './drops.js';
+import { runFailover } from './failover.js';
+import { runIdle } from './idle.js';
+import { runQuiet } from './quiet.js';
+import { runReads } from './reads.js';
+import { EXIT, type Verdict } from './report.js';
 
-interface Load {
-  readonly name: string;
-  readonly command: 'set' | 'get';
-  readonly clients: number;
-  readonly pipeline: number;
-  readonly requests: number;
-}
+type Measurement = (args: readonly string[]) => Promise<Verdict>;
 
-const LOADS: readonly Load[] = [
-  { name: 'SET, 1 connection', command: 'set', clients: 1, pipeline: 1, requests: 4_000 },
-  { name: 'SET, 50 connections', command: 'set', clients: 50, pipeline: 1, requests: 60_000 },
-  { name: 'SET, 200 connections', command: 'set', clients: 200, pipeline: 1, requests: 100_000 },
-  { name: 'SET, 50 x 16 pipelined', command: 'set', clients: 50, pipeline: 16, requests: 400_000 },
-  { name: 'GET, 50 connections', command: 'get', clients: 50, pipeline: 1, requests: 100_000 },
-];
+const MEASUREMENTS: Readonly<Record<string, readonly [run: Measurement, what: string]>> = {
+  compare: [runCompare, 'SET and GET beside a lone redis-server'],
+  idle: [runIdle, 'what 1,024 slots cost without traffic, and a node killed among them'],
+  failover: [runFailover, 'gaps between acknowledged writes when a leader is killed'],
+  drops: [runDrops, 'the same when its packets to its peers are dropped without a word'],
+  quiet: [runQuiet, 'full load without faults: no election'],
+  reads: [runReads, 'GET by lease beside GET by read index'],
+  goals: [runGoals, 'idle, failover, drops, quiet and reads, one after the other'],
+};
 
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    port: { type: 'string', default: '15221' },
-    'pm-port': { type: 'string', default: '15900' },
-    'peer-port': { type: 'string', default: '16379' },
-  },
-});
-
-const folder = mkdtempSync(join(tmpdir(), 'talus-bench-'));
-const children: ChildProcess[] = [];
-try {
-  await startCluster();
-  await startPeer();
-  compare(Number(options.rounds));
-} finally {
-  for (const child of children) child.kill('SIGTERM');
-  await Promise.all(children.map((child) => new Promise((resolve) => child.once('close', resolve))));
-  rmSync(folder, { recursive: true, force: true });
-}
-
-async function startCluster(): Promise<void> {
-  const args = [
-    'start',
-    '--port',
-    options.port,
-    '--pm-port',
-    options['pm-port'],
-    '--data-dir',
-    join(folder, 'talus'),
-  ];
-  await started(spawn(process.execPath, [join(packageRoot(), 'bin', 'talus.js'), ...args]), /ready\n/);
-}
-
-async function startPeer(): Promise<void> {
-  const args = [
-    '--port',
-    options['peer-port'],
-    '--appendonly',
-    'yes',
-    '--appendfsync',
-    'always',
-    '--save',
-    '',
-    '--dir',
-    folder,
-  ];
-  await started(spawn('redis-server', args), /Ready to accept connections/);
-}
-
-function started(child: ChildProcess, sign: RegExp): Promise<void> {
-  children.push(child);
-  return new Promise((resolve, reject) => {
-    let said = '';
-    const hear = (chunk: Buffer): void => {
-      said += chunk.toString();
-      if (sign.test(said)) resolve();
-    };
-    child.stdout?.on('data', hear);
-    child.stderr?.on('data', hear);
-    child.once('error', reject);
-    child.once('close', () => reject(new Error(`ended before it was ready: ${said.trim()}`)));
-  });
-}
-
-function compare(rounds: number): void {
-  console.log(
-    `${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}, ${rounds} rounds, medians, 64-byte values`,
-  );
-  for (const load of LOADS) {
-    const ours: number[] = [];
-    const theirs: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      ours.push(perSecond(load, options.port));
-      theirs.push(perSecond(load, options['peer-port']));
-    }
-    const [a, b] = [median(ours), median(theirs)];
-    console.log(
-      `${load.name.padEnd(24)} talus ${figure(a)}/s   redis, AOF always ${figure(b)}/s   ratio ${(a / b).toFixed(2)}`,
-    );
+/** Each with its own defaults. */
+async function runGoals(): Promise<Verdict> {
+  const verdicts: (readonly [name: string, verdict: Verdict])[] = [];
+  for (const name of ['idle', 'failover', 'drops', 'quiet', 'reads']) {
+    verdicts.push([name, await MEASUREMENTS[name]![0]([])]);
   }
+  for (const [name, verdict] of verdicts) console.log(`${verdict.toUpperCase().padEnd(8)}${name}`);
+  const all = verdicts.map(([, verdict]) => verdict);
+  return all.includes('missed') ? 'missed' : all.includes('skipped') ? 'skipped' : 'met';
 }
 
-function perSecond(load: Load, port: string): number {
-  const args = ['-p', port, '-t', load.command, '-n', load.requests, '-c', load.clients, '-P', load.pipeline];
-  const words = [...args, '-r', 100_000, '-d', 64, '--csv'].map(String);
-  const { stdout, stderr } = spawnSync('redis-benchmark', words, { encoding: 'utf8' });
-  const row = stdout.split('\n').find((line) => line.startsWith(`"${load.command.toUpperCase()}"`));
-  const rate = Number(row?.split(',')[1]?.replaceAll('"', ''));
-  if (!(rate > 0)) throw new Error(`redis-benchmark: ${stderr || stdout}`);
-  return rate;
+const [first = '', ...rest] = process.argv.slice(2);
+const isNamed = first !== '' && !first.startsWith('-');
+const measurement = MEASUREMENTS[isNamed ? first : 'compare'];
+if (measurement === undefined || first === '--help') {
+  for (const [name, [, what]] of Object.entries(MEASUREMENTS)) console.log(`${name.padEnd(10)}${what}`);
+  process.exit(first === '--help' ? 0 : EXIT.skipped);
 }
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
-function figure(value: number): string {
-  return String(Math.round(value)).padStart(7);
-}
+const verdict = await measurement[0](isNamed ? rest : process.argv.slice(2));
+process.exit(EXIT[verdict]);

@@ -73,7 +73,12 @@ export function plainName(wireName: string): string {
 function slotJson(slot: AdminSlot): object {
   const { groupId, leaderNodeId, term, lastIndex, commitIndex, appliedIndex } = slot;
   const replicas = slot.replicas.map((replica) => ({ ...replica, role: plainName(replica.role) }));
-  return { slot: slot.slot, groupId, leaderNodeId, term, lastIndex, commitIndex, appliedIndex, replicas };
+  const { wishedNodeIds, voterNodeIds, learnerNodeIds, joint, asWished } = slot;
+  const members = { wishedNodeIds, voterNodeIds, learnerNodeIds, joint, asWished };
+  return {
+    ...{ slot: slot.slot, groupId, leaderNodeId, term, lastIndex, commitIndex, appliedIndex, replicas },
+    ...members,
+  };
 }
 
 export function statusText(cluster: AdminCluster): string {
@@ -97,7 +102,9 @@ export function statusText(cluster: AdminCluster): string {
 
 function tableText(table: AdminTable): string {
   const leaderless = table.slotList.filter((slot) => slot.leaderNodeId === 0).length;
-  const health = leaderless === 0 ? 'every slot has a leader' : `${leaderless} slots without a leader`;
+  const led = leaderless === 0 ? 'every slot has a leader' : `${leaderless} slots without a leader`;
+  const changing = table.slotList.filter((slot) => slot.leaderNodeId !== 0 && !slot.asWished).length;
+  const health = changing === 0 ? led : `${led}  ${changing} slots change members`;
   const head = `table ${table.name}  ${table.slots} slots x ${table.replicas} replicas  ${plainName(table.mode)}  ${health}`;
   const rows = table.slotList.map((slot) => [
     slot.slot,
@@ -111,10 +118,12 @@ function tableText(table: AdminTable): string {
   return `${head}\n${textTable(['SLOT', 'LEADER', 'TERM', 'LAST', 'COMMIT', 'APPLIED', 'REPLICAS'], rows)}`;
 }
 
-/** `2` in step; `2(-17)` so many entries behind the leader's commit; `2?` not heard of. */
+/** `2` in step; `2(-17)` so many entries behind the leader's commit; `2?` not heard of; `+2` comes; `-2` goes. */
 function replicaText(replica: AdminReplica, slot: AdminSlot): string {
-  if (replica.role === 'REPLICA_ROLE_UNSPECIFIED') return `${replica.nodeId}?`;
+  const { nodeId } = replica;
+  if (replica.role === 'REPLICA_ROLE_UNSPECIFIED') return `${nodeId}?`;
   const behind = slot.commitIndex - replica.lastIndex;
-  const learner = replica.role === 'REPLICA_ROLE_LEARNER' ? '+' : '';
-  return `${learner}${replica.nodeId}${behind > 0 ? `(-${behind})` : ''}`;
+  const comes = replica.role === 'REPLICA_ROLE_LEARNER';
+  const sign = !slot.wishedNodeIds.includes(nodeId) ? '-' : comes ? '+' : '';
+  return `${sign}${nodeId}${behind > 0 ? `(-${behind})` : ''}`;
 }

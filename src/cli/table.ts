@@ -1,5 +1,5 @@
 /**
- * `talus table create|list|drop`.
+ * `talus table create|list|replicas|drop`.
  */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
@@ -7,6 +7,7 @@ import { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { addClientOptions, integerOption, textTable, withAdmin } from './client.js';
 import { plainName, tableJson } from './status.js';
+import { registerReplicas } from './table-replicas.js';
 
 interface CreateOptions extends Readonly<Record<string, unknown>> {
   readonly slots?: number;
@@ -17,8 +18,9 @@ interface CreateOptions extends Readonly<Record<string, unknown>> {
 }
 
 export function registerTable(program: Command): void {
-  const table = program.command('table').description('create, list and drop tables');
+  const table = program.command('table').description('create, list, change and drop tables');
   registerCreate(table);
+  registerReplicas(table);
   addClientOptions(table.command('list').description('list tables'))
     .option('--json', 'one JSON document')
     .action(list);

@@ -15,6 +15,7 @@ interface ViewHost {
   readonly nodeId: number;
   readonly leaders: Leaders;
   topology(): TopologyView;
+  members(groupId: number): readonly number[];
   isReachable(nodeId: number): boolean;
 }
 
@@ -57,7 +58,9 @@ function rangesOf(host: ViewHost, table: TableInfo): ClusterRangeView[] {
     const leader = host.leaders.of(group.groupId);
     const { first, last } = hashRangeOfSlot(slot, table.slots);
     if (last < first) return;
-    const followerNodeIds = group.birthNodeIds.filter((nodeId) => nodeId !== leader?.nodeId);
+    const followerNodeIds = host
+      .members(group.groupId)
+      .filter((nodeId) => nodeId !== leader?.nodeId && host.topology().node(nodeId) !== undefined);
     ranges.push({ first, last, leaderNodeId: leader?.nodeId, followerNodeIds, term: leader?.term ?? 0 });
   });
   return ranges;

@@ -6,6 +6,7 @@
  */
 import { FormatError } from '../bytes.js';
 import type { Env, Timer } from '../env.js';
+import type { MemberId } from '../raft/message.js';
 import { ReplyDecoder } from '../resp/decoder.js';
 import { encodeReply } from '../resp/encoder.js';
 import type { Reply } from '../resp/reply.js';
@@ -17,6 +18,7 @@ import {
   decodeRequest,
   encodeReplyMessage,
   encodeRequest,
+  type Verdict,
   type WireReply,
   type WireRequest,
 } from './wire.js';
@@ -24,6 +26,12 @@ import {
 export interface Leadership {
   /** 0: no leader known. */
   readonly nodeId: NodeId;
+  readonly term: number;
+}
+
+/** What a node says of a member of a group, and the term that it speaks of. */
+export interface Standing {
+  readonly verdict: Verdict;
   readonly term: number;
 }
 
@@ -36,6 +44,7 @@ export type ForwardOutcome =
 export interface LocalSlots {
   execute(groupId: number, request: SlotRequest<Reply>, expectedTerm: number): void;
   leadership(groupId: number): Leadership;
+  standing(groupId: number, memberId: MemberId, memberTerm: number): Standing;
 }
 
 interface Outstanding {
@@ -54,6 +63,7 @@ export class Forwarder {
   private nextRequestId: number;
   private readonly outstanding = new Map<number, Outstanding>();
   private readonly questions = new Map<number, (leader: Leadership) => void>();
+  private readonly standings = new Map<number, (standing: Standing) => void>();
   private sweeper: Timer | undefined;
   private readonly writer = new ReplyWriter();
 
@@ -97,6 +107,21 @@ export class Forwarder {
     this.env.after(REPLY_GRACE_MS, () => this.questions.delete(requestId));
   }
 
+  /** Asks a peer whether a group has removed a member, whose term is `term`; no answer is no harm. */
+  askStanding(
+    peer: NodeId,
+    groupId: number,
+    memberId: MemberId,
+    term: number,
+    answer: (standing: Standing) => void,
+  ): void {
+    const requestId = ++this.nextRequestId;
+    const question = encodeRequest({ kind: 'standing', requestId, groupId, memberId, term });
+    this.standings.set(requestId, answer);
+    this.env.after(REPLY_GRACE_MS, () => this.standings.delete(requestId));
+    this.transport.send(peer, 'request', question);
+  }
+
   peerDown(peer: NodeId): void {
     for (const [requestId, { peer: to }] of [...this.outstanding]) {
       if (to === peer) this.settle(requestId, { kind: 'unknown' });
@@ -111,6 +136,11 @@ export class Forwarder {
       this.reply(from, { kind: 'leader', requestId, leaderNodeId: nodeId, term });
       return;
     }
+    if (request.kind === 'standing') {
+      const standing = this.local.standing(groupId, request.memberId, request.term);
+      this.reply(from, { kind: 'standing', requestId, ...standing });
+      return;
+    }
     this.executeFor(from, request);
   }
 
@@ -120,6 +150,10 @@ export class Forwarder {
       case 'leader':
         this.questions.get(reply.requestId)?.({ nodeId: reply.leaderNodeId, term: reply.term });
         this.questions.delete(reply.requestId);
+        break;
+      case 'standing':
+        this.standings.get(reply.requestId)?.({ verdict: reply.verdict, term: reply.term });
+        this.standings.delete(reply.requestId);
         break;
       case 'done':
         this.settle(reply.requestId, { kind: 'done', replies: reply.replies.map(decodeOne) });

@@ -3,11 +3,15 @@
  *
  * Knowledge is (leader, term) and only moves to higher terms; a leader that refused or went silent is forgotten for its
  * term until someone names it again. Wrong knowledge costs a refusal, never a wrong answer: requests carry the term.
+ * That nobody leads in a term is believed for a while only: who says so may be no member any more, in terms that its former
+ * group never came to.
  */
 import type { Env, Timer } from '../env.js';
 import type { Leadership } from './forwarder.js';
 
 const ASK_EVERY_MS = 50;
+/** Longer than an election takes, shorter than clients wait. */
+const NOBODY_BELIEVED_MS = 3000;
 
 export interface LeaderSources {
   /** Nodes that may know, this one among them where it has a replica. */
@@ -15,8 +19,12 @@ export interface LeaderSources {
   ask(nodeId: number, groupId: number, answer: (leader: Leadership) => void): void;
 }
 
+interface Known extends Leadership {
+  readonly sinceMs: number;
+}
+
 export class Leaders {
-  private readonly known = new Map<number, Leadership>();
+  private readonly known = new Map<number, Known>();
   private readonly waiting = new Map<number, Set<() => void>>();
   private asker: Timer | undefined;
   private askedAtMs = -Infinity;
@@ -29,16 +37,17 @@ export class Leaders {
 
   of(groupId: number): Leadership | undefined {
     const leader = this.known.get(groupId);
-    return leader === undefined || leader.nodeId === 0 ? undefined : leader;
+    if (leader === undefined || leader.nodeId === 0) return undefined;
+    return { nodeId: leader.nodeId, term: leader.term };
   }
 
   /** Takes in what someone said; older terms are no news. */
   learn(groupId: number, leader: Leadership): void {
     const before = this.known.get(groupId);
-    if (before !== undefined && leader.term < before.term) return;
+    if (before !== undefined && leader.term < before.term && !this.isOutdated(before)) return;
     // Within a term there is one leader: "nobody yet" is no news either.
     if (before !== undefined && leader.term === before.term && leader.nodeId === 0) return;
-    this.known.set(groupId, leader);
+    this.known.set(groupId, { ...leader, sinceMs: this.env.monotonicMs() });
     if (leader.nodeId === 0) return;
     const waiting = this.waiting.get(groupId);
     this.waiting.delete(groupId);
@@ -49,6 +58,11 @@ export class Leaders {
   doubt(groupId: number, leader: Leadership): void {
     const known = this.known.get(groupId);
     if (known?.nodeId === leader.nodeId && known.term === leader.term) this.known.delete(groupId);
+  }
+
+  /** The group's members are others now: what was heard from the former ones says nothing of the present ones. */
+  forget(groupId: number): void {
+    this.known.delete(groupId);
   }
 
   forgetNode(nodeId: number): void {
@@ -66,6 +80,10 @@ export class Leaders {
 
   stopWaiting(groupId: number, wake: () => void): void {
     this.waiting.get(groupId)?.delete(wake);
+  }
+
+  private isOutdated({ nodeId, sinceMs }: Known): boolean {
+    return nodeId === 0 && this.env.monotonicMs() - sinceMs > NOBODY_BELIEVED_MS;
   }
 
   private askSoon(delayMs: number): void {

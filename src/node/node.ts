@@ -17,7 +17,7 @@ import type { Lane, NodeId, PeerTransport } from '../rpc/transport.js';
 import { Checkpointer } from '../slot/checkpoint.js';
 import { Pump } from '../slot/pump.js';
 import { finishInstalls, readStoredStates, type StoredState, storedStateOf } from '../slot/states.js';
-import type { Binlog } from '../storage/binlog.js';
+import type { Binlog, BinlogEntry } from '../storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../storage/binlog-record.js';
 import { openBinlog } from '../storage/binlog-recovery.js';
 import type { Engine } from '../storage/engine.js';
@@ -26,6 +26,8 @@ import { Access } from './access.js';
 import { Forwarder, type Leadership } from './forwarder.js';
 import { readJson, registrationKey, writeJson } from './json-files.js';
 import { Leaders } from './leaders.js';
+import { MemberWork } from './member-work.js';
+import { handOver, isHeld, nodesOf } from './members.js';
 import { Outbox } from './outbox.js';
 import { Pulse } from './pulse.js';
 import { type NodeSlot, Replicas } from './replicas.js';
@@ -34,7 +36,7 @@ import { Router } from './router.js';
 import { ClientSession, type Port, type SessionHost } from './session.js';
 import type { NodeSettings } from './settings.js';
 import { Snapshots } from './snapshots.js';
-import { TopologyView } from './topology.js';
+import { changedWishes, TopologyView } from './topology.js';
 
 export interface Identity {
   readonly clusterId: string;
@@ -56,7 +58,7 @@ export interface NodeWorld {
 
 /** What someone watching from outside is told; the simulator's oracles and the metrics listen here. */
 export interface NodeObserver {
-  entryApplied?(slot: NodeSlot, index: number, term: number, data: Buffer): void;
+  entryApplied?(slot: NodeSlot, entry: BinlogEntry): void;
   statusChanged?(slot: NodeSlot): void;
   snapshotInstalled?(slot: NodeSlot): void;
 }
@@ -76,6 +78,7 @@ export class Node implements SessionHost {
   private transport: PeerTransport | undefined;
   private outbox: Outbox | undefined;
   private readonly forwarder: Forwarder;
+  private readonly memberWork: MemberWork;
   private placement: PlacementClient | undefined;
   private diskTimer: Timer | undefined;
   private readonly reporter: Reporter;
@@ -121,6 +124,8 @@ export class Node implements SessionHost {
         if (this.placementUp) this.placement?.report(report);
       },
     });
+    const { leaders, forwarder, reporter } = this;
+    this.memberWork = new MemberWork({ env, node: this, replicas, leaders, forwarder, reporter });
     this.router = new Router(env, () => this.nodeId, replicas, this.forwarder, this.leaders, settings.router);
   }
 
@@ -164,11 +169,12 @@ export class Node implements SessionHost {
       settings: settings.slot,
       snapshots,
       post: (to, groupId, message) => node.outbox?.post(to, groupId, message),
+      leaderHeard: (groupId, leader) => node.leaders.learn(groupId, leader),
       statusChanged: (slot) => {
         node.slotChanged(slot);
         observer.statusChanged?.(slot);
       },
-      entryApplied: (slot, index, term, data) => observer.entryApplied?.(slot, index, term, data),
+      entryApplied: (slot, entry) => observer.entryApplied?.(slot, entry),
       isDown: (nodeId) => nodeId !== node.nodeId && !node.isReachable(nodeId),
     });
     const node: Node = new Node(
@@ -226,7 +232,7 @@ export class Node implements SessionHost {
     if (this.identity === undefined) return ['not registered with a placement manager yet'];
     if (this.topologyView.epoch === 0) return ['no topology yet'];
     const mine = [...this.topologyView.groups()].filter(({ group }) =>
-      group.birthNodeIds.includes(this.nodeId),
+      isHeld(group, this.nodeId, this.replicas.get(group.groupId)),
     );
     const leaderless = mine.filter(({ group }) => this.leaders.of(group.groupId) === undefined).length;
     // Later a slot without a leader is the cluster's trouble and no other node's help: were all that know of it to become
@@ -244,9 +250,12 @@ export class Node implements SessionHost {
     const { env } = this.world;
     const deadlineMs = env.monotonicMs() + timeoutMs;
     while (env.monotonicMs() < deadlineMs && this.pulse.reachableCount > 0) {
-      const led = [...this.replicas.all].filter((slot) => slot.isLeader && slot.birth.voters.length > 1);
+      const led = [...this.replicas.all].filter(
+        (slot) => slot.isLeader && slot.status.configuration.voters.length > 1,
+      );
       if (led.length === 0) return;
-      for (const slot of led) this.handOver(slot);
+      for (const slot of led)
+        handOver(slot, this.topologyView.wish(slot.birth.groupId), (peer) => this.isReachable(peer));
       await new Promise<void>((resolve) => env.after(50, resolve));
     }
   }
@@ -258,6 +267,7 @@ export class Node implements SessionHost {
     this.reporter.close();
     this.diskTimer?.cancel();
     this.pulse.close();
+    this.memberWork.close();
     await this.placement?.close();
     await this.adopting;
     this.pump.close();
@@ -288,6 +298,7 @@ export class Node implements SessionHost {
     this.startPlacement(await registrationKey(this.world.files, this.world.env.random));
     this.reporter.start();
     this.watchDisk();
+    this.memberWork.start();
   }
 
   private startPlacement(registrationKey: string): void {
@@ -339,7 +350,9 @@ export class Node implements SessionHost {
     if (this.closed || topology.epoch <= this.topologyView.epoch) return;
     await writeJson(this.world.files, TOPOLOGY_FILE, topology);
     if (this.closed) return;
-    this.topologyView = new TopologyView(topology);
+    const view = new TopologyView(topology);
+    for (const groupId of changedWishes(this.topologyView, view)) this.leaders.forget(groupId);
+    this.topologyView = view;
     await this.follow();
   }
 
@@ -387,8 +400,10 @@ export class Node implements SessionHost {
     this.reporter.soon();
   }
 
-  private members(groupId: number): readonly number[] {
-    return this.topologyView.place(groupId)?.group.birthNodeIds ?? [];
+  /** Nodes that hold the group, or are about to. */
+  members(groupId: number): readonly number[] {
+    const configuration = this.replicas.get(groupId)?.status.configuration;
+    return nodesOf(this.topologyView.place(groupId)?.group, configuration);
   }
 
   /** Its own replica is asked like the others: of a group of one it is all that can tell. */
@@ -402,13 +417,6 @@ export class Node implements SessionHost {
       const slot = this.replicas.get(groupId);
       if (slot?.isLeader && this.isReachable(toNodeId)) slot.transferTo(toNodeId);
     }
-  }
-
-  private handOver(slot: NodeSlot): void {
-    if (slot.status.transferringTo !== 0) return;
-    const others = this.members(slot.birth.groupId).filter((nodeId) => this.isReachable(nodeId));
-    const choice = others[slot.birth.slot % Math.max(1, others.length)];
-    if (choice !== undefined) slot.transferTo(choice);
   }
 
   private watchDisk(): void {

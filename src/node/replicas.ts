@@ -1,13 +1,18 @@
 /**
- * The replicas that live on this node: born, opened again, fed, dropped.
+ * The replicas that live on this node: born, opened again, fed, destroyed.
  *
- * A replica is born only when the topology names this node in the group's birth set, and its birth is durable before it
- * says a word. What the node has had once (also: had and dropped) is never born again: group ids are not reused.
+ * A replica is born in two ways only, and its birth is durable before it says a word. With a vote: when the topology names this
+ * node in the group's birth set, and the node never had the group. Without: when a leader speaks to a member that the topology
+ * wishes here and the node never was; such a one is empty, votes for nobody, and learns all else from its leader. The message that
+ * calls it is dropped, as all that come before the birth is durable: the leader speaks again.
+ *
+ * A node holds one replica of a group: while one stands, no other member of the group is born. What the node was once is never
+ * born again: group ids are not reused, nor are members.
  */
 import type { Env } from '../env.js';
-import type { Message } from '../raft/message.js';
+import type { MemberId, Message } from '../raft/message.js';
 import type { Reply } from '../resp/reply.js';
-import { type Birth, decodeBirth, encodeBirth, memberOf, nodeOf } from '../slot/birth.js';
+import { type Birth, decodeBirth, encodeBirth, incarnationOf, memberOf, nodeOf } from '../slot/birth.js';
 import type { Checkpointer } from '../slot/checkpoint.js';
 import type { StateMachine } from '../slot/machine.js';
 import type { Pump } from '../slot/pump.js';
@@ -16,11 +21,14 @@ import { Slot, type SlotSettings } from '../slot/slot.js';
 import type { SlotSnapshots } from '../slot/snapshot-install.js';
 import { SlotState } from '../slot/state.js';
 import type { StoredState } from '../slot/states.js';
-import type { Binlog, RecoveredReplica } from '../storage/binlog.js';
+import type { Binlog, BinlogEntry, RecoveredReplica } from '../storage/binlog.js';
 import type { Engine } from '../storage/engine.js';
 import { Arousal } from './arousal.js';
-import type { Leadership } from './forwarder.js';
-import type { GroupPlace, TopologyView } from './topology.js';
+import type { Leadership, Standing } from './forwarder.js';
+import { wishOf } from './members.js';
+import { PastMembers } from './past-members.js';
+import { Standings } from './standings.js';
+import { type GroupPlace, TopologyView } from './topology.js';
 
 export type NodeSlot = Slot<Reply>;
 
@@ -34,8 +42,10 @@ export interface ReplicasParts {
   readonly settings: SlotSettings;
   readonly snapshots: SlotSnapshots<Reply>;
   readonly post: (toNodeId: number, groupId: number, message: Message) => void;
+  /** A leader of the group spoke to a member of this node that isn't here (yet). */
+  readonly leaderHeard: (groupId: number, leader: Leadership) => void;
   readonly statusChanged: (slot: NodeSlot) => void;
-  readonly entryApplied: (slot: NodeSlot, index: number, term: number, data: Buffer) => void;
+  readonly entryApplied: (slot: NodeSlot, entry: BinlogEntry) => void;
   readonly isDown: (nodeId: number) => boolean;
   readonly fatal: (why: unknown) => void;
 }
@@ -43,8 +53,12 @@ export interface ReplicasParts {
 export class Replicas {
   private readonly byGroup = new Map<number, NodeSlot>();
   private readonly byReplica = new Map<number, NodeSlot>();
-  /** Groups whose replica here was dropped for good, or is damaged: never born here again. */
-  private readonly buried = new Set<number>();
+  private readonly past = new PastMembers();
+  private readonly standings: Standings;
+  /** Called, and not born yet. */
+  private readonly unborn = new Set<number>();
+  private view = TopologyView.empty;
+  private nodeId = 0;
   private lastReplicaId: number;
   private working: Promise<void> = Promise.resolve();
   private readonly arousal: Arousal;
@@ -53,6 +67,7 @@ export class Replicas {
 
   constructor(private readonly parts: ReplicasParts) {
     this.lastReplicaId = parts.binlog.lastReplicaId;
+    this.standings = new Standings(parts.env);
     this.arousal = new Arousal(parts.env, (slot) => this.byReplica.get(slot.replicaId) === slot);
   }
 
@@ -81,13 +96,13 @@ export class Replicas {
     }
     const birth = decodeBirth(recovered.birth);
     if (recovered.tombstone !== undefined) {
-      this.buried.add(birth.groupId);
+      this.past.add(birth);
       // The crash may have come between the tombstone and this.
       await this.parts.checkpointer.abandon(replicaId);
       return;
     }
     if (damaged !== undefined) {
-      this.buried.add(birth.groupId);
+      this.past.add(birth);
       const { groupId, tableId, slot } = birth;
       this.parts.env.log.error('replica is damaged and stays shut', { groupId, tableId, slot, damaged });
       return;
@@ -97,8 +112,9 @@ export class Replicas {
 
   /** Gives birth to what the topology wishes here, and buries what it says was dropped; one change after the other. */
   follow(view: TopologyView, nodeId: number): Promise<void> {
-    this.working = this.working.then(() => this.followNow(view, nodeId));
-    return this.working;
+    this.view = view;
+    this.nodeId = nodeId;
+    return this.next(() => this.followNow(view, nodeId));
   }
 
   receiveAll(messages: readonly { readonly groupId: number; readonly message: Message }[]): void {
@@ -107,7 +123,24 @@ export class Replicas {
 
   receive(groupId: number, message: Message): void {
     const slot = this.byGroup.get(groupId);
-    if (slot !== undefined && slot.birth.memberId === message.to) slot.receive(message);
+    if (slot?.birth.memberId === message.to) slot.receive(message);
+    else if (isLeaders(message) && this.mayBeBorn(groupId, message.to)) this.called(groupId, message);
+  }
+
+  /** The group has removed this replica's member, as a leader said in `term`. */
+  destroy(slot: NodeSlot, term: number): Promise<void> {
+    return this.next(async () => {
+      const { groupId, tableId, memberId, slot: slotNumber } = slot.birth;
+      // Asked again at the moment of the deed: since then it may have heard of a later term, in which it counts.
+      if (this.byGroup.get(groupId) !== slot || slot.status.term > term) return;
+      this.parts.env.log.info('replica removed by its group', {
+        groupId,
+        tableId,
+        slot: slotNumber,
+        memberId,
+      });
+      await this.bury(slot);
+    });
   }
 
   execute(groupId: number, request: SlotRequest<Reply>, expectedTerm: number): void {
@@ -116,9 +149,19 @@ export class Replicas {
     else slot.execute(request, expectedTerm);
   }
 
+  /** What the replica here knows. One that is not wished any more may be in terms that its group knows nothing of. */
   leadership(groupId: number): Leadership {
-    const status = this.byGroup.get(groupId)?.status;
-    return { nodeId: status === undefined ? 0 : nodeOf(status.leader), term: status?.term ?? 0 };
+    const slot = this.byGroup.get(groupId);
+    if (slot === undefined) return { nodeId: 0, term: 0 };
+    const isGoing = this.view.wish(groupId)?.includes(slot.birth.memberId) === false;
+    if (isGoing && !slot.isLeader) return { nodeId: 0, term: 0 };
+    return { nodeId: slot.leaderNodeId, term: slot.status.term };
+  }
+
+  standing(groupId: number, memberId: MemberId, memberTerm: number): Standing {
+    const slot = this.byGroup.get(groupId);
+    if (slot === undefined) return { verdict: 'unknown', term: 0 };
+    return this.standings.of(slot, memberId, memberTerm);
   }
 
   /** The node is gone, as far as can be seen from here. */
@@ -130,29 +173,50 @@ export class Replicas {
     this.arousal.tell(this.byGroup.values(), nodeId, 'up');
   }
 
-  private async followNow(view: TopologyView, nodeId: number): Promise<void> {
-    try {
-      for (const place of view.groups()) {
-        const { groupId, birthNodeIds } = place.group;
-        if (!birthNodeIds.includes(nodeId) || this.byGroup.has(groupId) || this.buried.has(groupId)) continue;
-        await this.giveBirth(place, nodeId);
-      }
-      const dropped = new Set(view.topology.droppedTableIds ?? []);
-      for (const slot of [...this.byGroup.values()])
-        if (dropped.has(slot.birth.tableId)) await this.bury(slot);
-    } catch (why) {
-      this.parts.fatal(why);
-    }
+  /** Births and burials come one after the other. */
+  private next(work: () => Promise<void>): Promise<void> {
+    this.working = this.working.then(work).catch((why) => this.parts.fatal(why));
+    return this.working;
   }
 
-  private async giveBirth({ table, slot, group }: GroupPlace, nodeId: number): Promise<void> {
-    const birth: Birth = {
-      groupId: group.groupId,
-      tableId: table.tableId,
-      slot,
-      memberId: memberOf(nodeId, 0),
-      voters: group.birthNodeIds.map((id) => memberOf(id, 0)),
-    };
+  private async followNow(view: TopologyView, nodeId: number): Promise<void> {
+    for (const place of view.groups()) {
+      const { groupId, birthNodeIds } = place.group;
+      // Wished or not: a group may need its first voters to learn of anything.
+      if (!birthNodeIds.includes(nodeId) || this.byGroup.has(groupId) || this.past.hasAny(groupId)) continue;
+      const voters = birthNodeIds.map((id) => memberOf(id, 0));
+      await this.giveBirth(place, memberOf(nodeId, 0), voters);
+    }
+    const dropped = new Set(view.topology.droppedTableIds ?? []);
+    for (const slot of [...this.byGroup.values()]) if (dropped.has(slot.birth.tableId)) await this.bury(slot);
+  }
+
+  /** Born at once, if no other member of the group is here: that one must go first, and may now ask whom to. */
+  private called(groupId: number, message: Message): void {
+    this.parts.leaderHeard(groupId, { nodeId: nodeOf(message.from), term: message.term });
+    if (this.byGroup.has(groupId) || this.unborn.has(groupId)) return;
+    this.unborn.add(groupId);
+    void this.next(async () => {
+      // The topology may be another one by now, or a replica may have been born from it.
+      if (!this.byGroup.has(groupId) && this.mayBeBorn(groupId, message.to))
+        await this.giveBirth(this.view.place(groupId)!, message.to, []);
+      this.unborn.delete(groupId);
+    });
+  }
+
+  private mayBeBorn(groupId: number, memberId: MemberId): boolean {
+    if (nodeOf(memberId) !== this.nodeId || incarnationOf(memberId) === 0) return false;
+    const place = this.view.place(groupId);
+    const isWished = place !== undefined && wishOf(place.group).includes(memberId);
+    return isWished && !this.past.has(groupId, memberId);
+  }
+
+  private async giveBirth(
+    { table, slot, group }: GroupPlace,
+    memberId: MemberId,
+    voters: readonly MemberId[],
+  ): Promise<void> {
+    const birth: Birth = { groupId: group.groupId, tableId: table.tableId, slot, memberId, voters };
     const replicaId = ++this.lastReplicaId;
     await this.parts.binlog.append([{ kind: 'birth', replicaId, birth: encodeBirth(birth) }]);
     await this.open(replicaId, birth, undefined, undefined);
@@ -199,7 +263,7 @@ export class Replicas {
   /** The tombstone is durable before anything of the replica goes. */
   private async bury(slot: NodeSlot): Promise<void> {
     const { binlog, pump, checkpointer } = this.parts;
-    this.buried.add(slot.birth.groupId);
+    this.past.add(slot.birth);
     pump.remove(slot);
     slot.close();
     await binlog.append([
@@ -210,4 +274,9 @@ export class Replicas {
     checkpointer.remove(slot);
     await checkpointer.abandon(slot.replicaId);
   }
+}
+
+/** Only a leader's messages call a member to life; a candidate's question does not. */
+function isLeaders({ kind }: Message): boolean {
+  return kind === 'append' || kind === 'heartbeat' || kind === 'snapshot';
 }

@@ -3,8 +3,9 @@
  * no loss, the next one says it all again.
  */
 import type { Env, Timer } from '../env.js';
-import type { NodeReport, ReplicaReport } from '../rpc/topology.js';
-import type { NodeSlot, Replicas } from './replicas.js';
+import type { NodeReport } from '../rpc/topology.js';
+import type { Replicas } from './replicas.js';
+import { reportOf } from './report.js';
 
 export interface ReporterHost {
   facts(): Pick<NodeReport, 'nodeId' | 'epoch' | 'pid'>;
@@ -51,23 +52,4 @@ export class Reporter {
     this.closed = true;
     this.timer?.cancel();
   }
-}
-
-function reportOf(slot: NodeSlot): ReplicaReport {
-  const { role, term, lastIndex, commitIndex, appliedIndex, configuration } = slot.status;
-  return {
-    groupId: slot.birth.groupId,
-    role: reportedRole(role, configuration.learners.includes(slot.birth.memberId)),
-    leaderNodeId: slot.leaderNodeId,
-    term,
-    lastIndex,
-    commitIndex,
-    appliedIndex,
-    keys: slot.state.keys,
-  };
-}
-
-function reportedRole(role: NodeSlot['status']['role'], learner: boolean): ReplicaReport['role'] {
-  if (learner) return 'learner';
-  return role === 'preCandidate' ? 'candidate' : role;
 }

@@ -42,6 +42,7 @@ export interface SessionHost {
   /** Makes session names unique through restarts. */
   readonly incarnation: string;
   topology(): TopologyView;
+  members(groupId: number): readonly number[];
   isReachable(nodeId: number): boolean;
   wallMs(): number;
   monotonicMs(): number;

@@ -1,7 +1,9 @@
 /**
  * The newest topology, arranged for look-ups. Replaced whole by epoch; what is not newer is ignored by the node.
  */
+import type { MemberId } from '../raft/message.js';
 import type { GroupInfo, NodeInfo, TableInfo, Topology } from '../rpc/topology.js';
+import { wishOf } from './members.js';
 
 export interface GroupPlace {
   readonly table: TableInfo;
@@ -49,7 +51,21 @@ export class TopologyView {
     return this.places.get(groupId);
   }
 
+  /** Who shall belong to the group; undefined where nothing but its birth set was ever wished for, or it is not known. */
+  wish(groupId: number): readonly MemberId[] | undefined {
+    const group = this.places.get(groupId)?.group;
+    return group?.members && wishOf(group);
+  }
+
   groups(): IterableIterator<GroupPlace> {
     return this.places.values();
+  }
+}
+
+/** Groups that both know, with other members wished. */
+export function* changedWishes(before: TopologyView, after: TopologyView): Iterable<number> {
+  for (const { group } of after.groups()) {
+    const known = before.place(group.groupId)?.group;
+    if (known !== undefined && wishOf(known).join() !== wishOf(group).join()) yield group.groupId;
   }
 }

@@ -1,18 +1,22 @@
 /**
- * What nodes say on the request and reply lanes: forwarded client requests, and the question who leads.
+ * What nodes say on the request and reply lanes: forwarded client requests, the question who leads, and the question of a member
+ * that is not wished any more, whether its group has removed it.
  *
  *   request  u8 version (1) | u8 kind | varint requestId | varint groupId | ...
  *     execute  varint expectedTerm | varint remainingMs | text session | u8 read/write | u8 lone/atomic | commands
  *     leader   nothing more
+ *     standing varint memberId | varint term, the member's own
  *   reply    u8 version (1) | u8 kind | varint requestId | ...
  *     done     varint replies | each: bytes, RESP3
  *     refused  u8 why | varint leaderNodeId | varint term
  *     unknown  nothing more
  *     leader   varint leaderNodeId | varint term
+ *     standing u8 verdict | varint term
  *
  * A request is executed where it arrives or refused: it is never forwarded again, so hops are bounded by construction.
  */
 import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
+import type { MemberId } from '../raft/message.js';
 import { type CommandGroup, decodeArgv, decodeList, encodeArgv } from '../slot/entry.js';
 import type { RefusalReason } from '../slot/requests.js';
 
@@ -30,7 +34,14 @@ export type WireRequest =
       readonly access: 'read' | 'write';
       readonly group: CommandGroup;
     }
-  | { readonly kind: 'leader'; readonly requestId: number; readonly groupId: number };
+  | { readonly kind: 'leader'; readonly requestId: number; readonly groupId: number }
+  | {
+      readonly kind: 'standing';
+      readonly requestId: number;
+      readonly groupId: number;
+      readonly memberId: MemberId;
+      readonly term: number;
+    };
 
 export type WireReply =
   | { readonly kind: 'done'; readonly requestId: number; readonly replies: readonly Buffer[] }
@@ -47,13 +58,26 @@ export type WireReply =
       readonly requestId: number;
       readonly leaderNodeId: number;
       readonly term: number;
+    }
+  | {
+      readonly kind: 'standing';
+      readonly requestId: number;
+      readonly verdict: Verdict;
+      readonly term: number;
     };
+
+/** What a node can say of a member: see standings.ts. */
+export type Verdict = 'unknown' | 'member' | 'removed';
+
+const REQUEST_KINDS: readonly WireRequest['kind'][] = ['execute', 'leader', 'standing'];
+const VERDICTS: readonly Verdict[] = ['unknown', 'member', 'removed'];
 
 export function encodeRequest(request: WireRequest): Buffer {
   const out = new ByteWriter(256);
-  out.u8(VERSION).u8(request.kind === 'execute' ? 0 : 1);
+  out.u8(VERSION).u8(REQUEST_KINDS.indexOf(request.kind));
   out.varint(request.requestId).varint(request.groupId);
   if (request.kind === 'leader') return out.finish();
+  if (request.kind === 'standing') return out.varint(request.memberId).varint(request.term).finish();
   out
     .varint(request.expectedTerm)
     .varint(Math.max(0, Math.ceil(request.remainingMs)))
@@ -66,14 +90,11 @@ export function encodeRequest(request: WireRequest): Buffer {
 
 export function decodeRequest(bytes: Buffer): WireRequest {
   const input = open(bytes);
-  const kind = input.u8();
+  const kind = REQUEST_KINDS[input.u8()];
   const requestId = input.varint();
   const groupId = input.varint();
-  if (kind === 1) {
-    input.end();
-    return { kind: 'leader', requestId, groupId };
-  }
-  if (kind !== 0) throw new FormatError(`request kind ${kind}`);
+  if (kind === undefined) throw new FormatError('request kind');
+  if (kind !== 'execute') return decodeQuestion(kind, requestId, groupId, input);
   const expectedTerm = input.varint();
   const remainingMs = input.varint();
   const session = input.text();
@@ -85,7 +106,23 @@ export function decodeRequest(bytes: Buffer): WireRequest {
   return { kind: 'execute', requestId, groupId, expectedTerm, remainingMs, session, access, group };
 }
 
-const REPLY_KINDS: readonly WireReply['kind'][] = ['done', 'refused', 'unknown', 'leader'];
+function decodeQuestion(
+  kind: 'leader' | 'standing',
+  requestId: number,
+  groupId: number,
+  input: ByteReader,
+): WireRequest {
+  if (kind === 'leader') {
+    input.end();
+    return { kind, requestId, groupId };
+  }
+  const memberId = input.varint();
+  const term = input.varint();
+  input.end();
+  return { kind, requestId, groupId, memberId, term };
+}
+
+const REPLY_KINDS: readonly WireReply['kind'][] = ['done', 'refused', 'unknown', 'leader', 'standing'];
 
 export function encodeReplyMessage(reply: WireReply): Buffer {
   const out = new ByteWriter(128);
@@ -100,6 +137,9 @@ export function encodeReplyMessage(reply: WireReply): Buffer {
       break;
     case 'leader':
       out.varint(reply.leaderNodeId).varint(reply.term);
+      break;
+    case 'standing':
+      out.u8(VERDICTS.indexOf(reply.verdict)).varint(reply.term);
       break;
     case 'unknown':
   }
@@ -119,6 +159,11 @@ export function decodeReplyMessage(bytes: Buffer): WireReply {
     }
     case 'leader':
       return { kind, requestId, leaderNodeId: input.varint(), term: input.varint() };
+    case 'standing': {
+      // What a later version may say proves nothing here.
+      const verdict = VERDICTS[input.u8()] ?? 'unknown';
+      return { kind, requestId, verdict, term: input.varint() };
+    }
     case 'unknown':
       return { kind, requestId };
     default:

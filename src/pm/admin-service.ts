@@ -8,6 +8,7 @@ import type {
   CreateTableRequest,
   TransferLeaderRequest,
   TransferLeaderResponse,
+  UpdateTableRequest,
 } from '../rpc/admin-wire.js';
 import type { Calls } from './calls.js';
 import { PmError } from './errors.js';
@@ -30,6 +31,10 @@ export function adminHandlers(manager: Manager, calls: Calls): UntypedServiceImp
       return { slots: slotViews(table, fleet) };
     }),
     CreateTable: calls.unary('CreateTable', WRITE, (request: CreateTableRequest) => create(manager, request)),
+    UpdateTable: calls.unary('UpdateTable', WRITE, async ({ name, replicas }: UpdateTableRequest) => {
+      const state = await manager.setReplicas(name, replicas);
+      return { table: tableView(tableNamed(state, name)!) };
+    }),
     DropTable: calls.unary('DropTable', WRITE, async ({ name }: { name: string }) => {
       await manager.dropTable(name);
       return {};

@@ -2,12 +2,13 @@
  * When to spread leaders, and how many at a time; balance.ts says which.
  *
  * An election or a returning node must never set off a storm, so nothing is touched that is not settled: a group moves only
- * when its leader has led for `SETTLED_MS` and the one to take over has been up as long and is nearly caught up; after an
- * order the group rests, whether it was obeyed or not. A few orders a round, and those under way count as obeyed, so that the
+ * when its members are those that are wished, its leader has led for `SETTLED_MS` and the one to take over has been up as long
+ * and is nearly caught up; after an order the group rests, whether it was obeyed or not. A few orders a round, and those under way count as obeyed, so that the
  * next round does not order the same relief from other groups.
  */
 import type { Env } from '../env.js';
-import type { GroupInfo, TransferOrder } from '../rpc/topology.js';
+import { isAsWished } from '../rpc/group-members.js';
+import type { GroupInfo, ReplicaReport, TransferOrder } from '../rpc/topology.js';
 import { balanceLeaders, type GroupLeadership } from './balance.js';
 import type { Fleet, LeaderView } from './fleet.js';
 import type { State } from './model.js';
@@ -60,13 +61,14 @@ export class Balancer {
     if (leader === undefined) return [];
     const { groupId } = group;
     const leaderNodeId = this.pending.get(groupId)?.toNodeId ?? leader.nodeId;
-    const others = this.isSettled(groupId, leader) ? this.targets(group, leader) : [];
+    const others = this.isSettled(group, leader) ? this.targets(group, leader) : [];
     return [{ groupId, tableId, leaderNodeId, targetNodeIds: [leaderNodeId, ...others] }];
   }
 
-  private isSettled(groupId: number, leader: LeaderView): boolean {
+  private isSettled(group: GroupInfo, leader: LeaderView): boolean {
     const ledForMs = this.env.monotonicMs() - leader.sinceMs;
-    return ledForMs >= SETTLED_MS && !this.restUntilMs.has(groupId);
+    const rests = ledForMs < SETTLED_MS || this.restUntilMs.has(group.groupId);
+    return !rests && hasWishedMembers(group, leader.report);
   }
 
   private targets(group: GroupInfo, leader: LeaderView): readonly number[] {
@@ -83,4 +85,9 @@ export class Balancer {
     for (const [groupId, untilMs] of this.restUntilMs) if (untilMs <= nowMs) this.restUntilMs.delete(groupId);
     for (const [groupId, { untilMs }] of this.pending) if (untilMs <= nowMs) this.pending.delete(groupId);
   }
+}
+
+/** A leader of an earlier version does not tell its configuration; nor can it change it. */
+function hasWishedMembers(group: GroupInfo, { configuration }: ReplicaReport): boolean {
+  return configuration === undefined ? group.members === undefined : isAsWished(group, configuration);
 }

@@ -7,7 +7,7 @@
  * was last known.
  */
 import type { Env } from '../env.js';
-import type { NodeReport, ReplicaReport, Topology, TransferOrder } from '../rpc/topology.js';
+import type { GroupMember, NodeReport, ReplicaReport, Topology, TransferOrder } from '../rpc/topology.js';
 
 export const ALIVE_MS = 5000;
 
@@ -97,6 +97,11 @@ export class Fleet {
   leaderOf(groupId: number): LeaderView | undefined {
     const leader = this.leaders.get(groupId);
     return leader && this.isAlive(leader.nodeId) ? leader : undefined;
+  }
+
+  /** As the group's leader says; undefined while there is none. */
+  votersOf(groupId: number): readonly GroupMember[] | undefined {
+    return this.leaderOf(groupId)?.report.configuration?.voters;
   }
 
   /** The newest topology that any node has seen. */

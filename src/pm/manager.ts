@@ -1,22 +1,23 @@
 /**
- * What PM does: gives nodes their identity, makes and drops tables, tells everybody, and keeps leaders spread.
+ * What PM does: gives nodes their identity, makes, changes and drops tables, tells everybody, and keeps leaders spread.
  *
- * Save, then say: a node's id, and a table's groups with their birth sets, are committed in the store before any node hears
- * of them. Every step can be repeated after a crash at any point: a registration key that is known gets the id it has, a
+ * Save, then say: a node's id, and a table's groups with their birth sets and wished members, are committed in the store
+ * before any node hears of them. Every step can be repeated after a crash at any point: a registration key that is known gets the id it has, a
  * table that exists is not made again, and what was committed but not told is told by the next topology.
  *
  * Only the leading PM's manager acts; the others hold the same image and answer reads.
  */
 import type { Env, Timer } from '../env.js';
-import type { NodeInfo, NodeReport, Topology } from '../rpc/topology.js';
+import { wishedNodeIds } from '../rpc/group-members.js';
+import type { GroupInfo, NodeInfo, NodeReport, Topology } from '../rpc/topology.js';
 import { Balancer } from './balancer.js';
 import { Catalog } from './catalog.js';
 import { PmError } from './errors.js';
 import { Fleet, type NodeSession } from './fleet.js';
 import { DEFAULT_TABLE_NAME, type NodeRecord, type State, tableNamed, topologyOf } from './model.js';
 import type { MetadataStore, StoreCompare } from './store.js';
-import { dropOf, type TableDefaults, tableOf } from './tables.js';
-import { checkNode, checkTableWish, type TableWish } from './validate.js';
+import { dropOf, resizeOf, type TableDefaults, tableOf } from './tables.js';
+import { checkNode, checkReplicas, checkTableWish, type TableWish } from './validate.js';
 
 export interface ManagerOptions {
   readonly store: MetadataStore;
@@ -115,6 +116,18 @@ export class Manager {
     return this.createChecked(wish);
   }
 
+  /**
+   * Wishes for so many replicas of each of the table's slots: all that PM does. The slots' leaders work towards it by themselves,
+   * with or without PM; asking again for what is wished changes nothing.
+   */
+  async setReplicas(name: string, replicas: number): Promise<State> {
+    checkReplicas(replicas);
+    this.refuseOldMetadata();
+    const state = await this.catalog.commit((current) => resizeOf(current, name, replicas, this.fleet));
+    this.options.env.log.info('replicas of a table wished', { name, replicas });
+    return state;
+  }
+
   async dropTable(name: string): Promise<void> {
     await this.catalog.commit((current) => dropOf(current, name));
     this.options.env.log.info('table dropped', { name });
@@ -122,13 +135,18 @@ export class Manager {
 
   /** Sends the order and waits until the reports say that it was obeyed. */
   async transferLeader(table: string, slot: number, toNodeId: number): Promise<{ fromNodeId: number }> {
-    const groupId = this.groupOf(table, slot);
+    const group = this.groupOf(table, slot);
+    const { groupId } = group;
     const leader = this.fleet.leaderOf(groupId);
     if (!leader) throw new PmError('FAILED_PRECONDITION', `slot ${slot} of ${table} has no leader now`);
     if (leader.nodeId === toNodeId) return { fromNodeId: toNodeId };
     const role = this.fleet.replicaOf(toNodeId, groupId)?.role;
     if (!this.fleet.isAlive(toNodeId) || (role !== 'follower' && role !== 'candidate')) {
       const why = `node ${toNodeId} holds no voting replica of slot ${slot} of ${table}, or is not alive`;
+      throw new PmError('FAILED_PRECONDITION', why);
+    }
+    if (!wishedNodeIds(group).includes(toNodeId)) {
+      const why = `node ${toNodeId} is about to lose its replica of slot ${slot} of ${table}`;
       throw new PmError('FAILED_PRECONDITION', why);
     }
     this.balancer.rest(groupId);
@@ -233,12 +251,12 @@ export class Manager {
     throw new PmError('FAILED_PRECONDITION', why);
   }
 
-  private groupOf(tableName: string, slot: number): number {
+  private groupOf(tableName: string, slot: number): GroupInfo {
     const table = tableNamed(this.state(), tableName);
     if (!table) throw new PmError('NOT_FOUND', `there is no table ${JSON.stringify(tableName)}`);
     const group = table.groups[slot];
     if (!group) throw new PmError('INVALID_ARGUMENT', `slot: ${slot} is not one of 0 to ${table.slots - 1}`);
-    return group.groupId;
+    return group;
   }
 
   private async awaitLeader(groupId: number, nodeId: number): Promise<void> {

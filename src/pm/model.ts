@@ -4,11 +4,13 @@
  * Invariants:
  *   - Every change rewrites the cluster record, which compares its revision: changes are one line of history.
  *   - Counters only grow and are taken in the same transaction as what they number: no id is ever given twice.
- *   - A table's record holds its groups and birth sets whole; it is written before any node hears of the table.
- * A table of 16,384 slots is about 0.5 MB of record, below etcd's request limit of 1.5 MB.
+ *   - A table's record holds its groups whole, with birth sets and wished members; it is written before any node hears of it.
+ *   - A birth set never changes. A group's incarnations are numbered in the transaction that first wishes for them.
+ * A table of 16,384 slots is about 0.5 MB of record, 1 MB once its members were changed: below etcd's request limit of 1.5 MB.
  */
 import { invariant } from '../assert.js';
-import type { GroupInfo, NodeInfo, TableInfo, Topology } from '../rpc/topology.js';
+import type { NodeInfo, TableInfo, Topology } from '../rpc/topology.js';
+import { decodeGroupRow, encodeGroupRow, type GroupRow } from './group-row.js';
 import type { StoreRecord, StoreWrite } from './store.js';
 
 /** Everything PM lists and watches. */
@@ -131,16 +133,12 @@ function replaced<T>(list: readonly T[], item: T, idOf: (item: T) => number): re
   return [...others, item].sort((a, b) => idOf(a) - idOf(b));
 }
 
-/** Groups as rows `[groupId, node, node, ...]`: half the bytes of named fields. */
+/** Groups as rows (group-row.ts): half the bytes of named fields. */
 function encodeTable(table: TableInfo): string {
-  const groups = table.groups.map((group) => [group.groupId, ...group.birthNodeIds]);
-  return JSON.stringify({ ...table, groups });
+  return JSON.stringify({ ...table, groups: table.groups.map(encodeGroupRow) });
 }
 
 function decodeTable(text: string): TableInfo {
-  const stored = JSON.parse(text) as Omit<TableInfo, 'groups'> & { readonly groups: readonly number[][] };
-  const groups = stored.groups.map(
-    ([groupId, ...birthNodeIds]): GroupInfo => ({ groupId: groupId!, birthNodeIds }),
-  );
-  return { ...stored, groups };
+  const stored = JSON.parse(text) as Omit<TableInfo, 'groups'> & { readonly groups: readonly GroupRow[] };
+  return { ...stored, groups: stored.groups.map(decodeGroupRow) };
 }

@@ -11,6 +11,7 @@
  * often. Size and traffic of slots are unknown at birth and not considered.
  */
 import { invariant } from '../assert.js';
+import { wishedNodeIds } from '../rpc/group-members.js';
 import type { GroupInfo } from '../rpc/topology.js';
 import { balanceLeaders } from './balance.js';
 
@@ -28,10 +29,17 @@ export interface PlacementRequest {
   readonly replicas: number;
 }
 
-interface Candidate extends PlacementNode {
+export interface Candidate extends PlacementNode {
   load: number;
   /** How many sets of this table it shares with each other node. */
   readonly company: Map<number, number>;
+}
+
+/** In order of id, which decides between equals. */
+export function candidatesOf(nodes: readonly PlacementNode[]): readonly Candidate[] {
+  return [...nodes]
+    .sort((a, b) => a.nodeId - b.nodeId)
+    .map((node) => ({ ...node, load: node.replicas, company: new Map() }));
 }
 
 /** One birth set a slot, each in birth order. */
@@ -40,19 +48,17 @@ export function planPlacement(request: PlacementRequest): readonly (readonly num
     replicas: request.replicas,
     nodes: request.nodes.length,
   });
-  const candidates = [...request.nodes]
-    .sort((a, b) => a.nodeId - b.nodeId)
-    .map((node): Candidate => ({ ...node, load: node.replicas, company: new Map() }));
+  const candidates = candidatesOf(request.nodes);
   const sets: (readonly number[])[] = [];
   for (let slot = 0; slot < request.slots; slot++) sets.push(pickSet(candidates, request.replicas));
   return inBirthOrder(sets);
 }
 
-/** How many replicas each node was born with. */
+/** How many replicas each node is wished to hold. */
 export function replicasByNode(groups: readonly GroupInfo[]): ReadonlyMap<number, number> {
   const counts = new Map<number, number>();
   for (const group of groups) {
-    for (const nodeId of group.birthNodeIds) counts.set(nodeId, (counts.get(nodeId) ?? 0) + 1);
+    for (const nodeId of wishedNodeIds(group)) counts.set(nodeId, (counts.get(nodeId) ?? 0) + 1);
   }
   return counts;
 }
@@ -72,8 +78,8 @@ function pickSet(candidates: readonly Candidate[], size: number): readonly numbe
   return members.map((member) => member.nodeId);
 }
 
-/** Candidates come in order of id, so a tie keeps the smaller one. */
-function isBetter(one: Candidate, other: Candidate, members: readonly Candidate[]): boolean {
+/** Whether `one` goes better with the members than `other`. Candidates come in order of id, so a tie keeps the smaller one. */
+export function isBetter(one: Candidate, other: Candidate, members: readonly Candidate[]): boolean {
   const count = (matches: (member: Candidate) => boolean): number => members.filter(matches).length;
   const zones = count((m) => m.zone === one.zone) - count((m) => m.zone === other.zone);
   if (zones !== 0) return zones < 0;

@@ -1,7 +1,9 @@
 /**
- * From a wish for a table, and the state, to the change that makes it; and the change that drops one. Pure.
+ * From a wish for a table, and the state, to the change that makes it; the change that gives its slots more replicas or
+ * fewer; and the one that drops it. Pure.
  */
-import type { GroupInfo, TableInfo } from '../rpc/topology.js';
+import { hasMember, INCARNATION_MAX, wishedMembers, wishedNodeIds } from '../rpc/group-members.js';
+import type { GroupInfo, GroupMember, TableInfo } from '../rpc/topology.js';
 import { PmError } from './errors.js';
 import {
   type Change,
@@ -12,6 +14,7 @@ import {
   tableNamed,
 } from './model.js';
 import { planPlacement, replicasByNode } from './plan.js';
+import { planResize } from './resize.js';
 import type { TableWish } from './validate.js';
 
 export interface TableDefaults {
@@ -23,6 +26,13 @@ export interface TableDefaults {
 
 export interface HashedWish extends Omit<TableWish, 'password'> {
   readonly passwordHash: string | undefined;
+}
+
+/** What the nodes say. */
+export interface FleetView {
+  isAlive(nodeId: number): boolean;
+  /** Undefined while no leader tells. */
+  votersOf(groupId: number): readonly GroupMember[] | undefined;
 }
 
 const SLOTS_DEFAULT = 16;
@@ -56,6 +66,33 @@ export function tableOf(state: State, wish: HashedWish, isAlive: (nodeId: number
   return { putTable, cluster: { nextTableId, nextGroupId: firstGroupId + slots } };
 }
 
+/**
+ * Wishes for other members of the table's groups; undefined when the wish stands already, whether it has come true or not.
+ * Survivors keep their incarnation: they are the members that they are. A newcomer is always a new member, also on a node that
+ * held the group before.
+ */
+export function resizeOf(state: State, name: string, replicas: number, fleet: FleetView): Change | undefined {
+  const table = tableNamed(state, name);
+  if (!table) throw new PmError('NOT_FOUND', `there is no table ${JSON.stringify(name)}`);
+  const isWished = table.groups.every((group) => wishedNodeIds(group).length === replicas);
+  if (isWished && table.replicas === replicas) return undefined;
+  const nodes = state.nodes.map((node) => ({ ...node, alive: fleet.isAlive(node.nodeId) }));
+  refuseTooMany(replicas, nodes.filter(({ alive }) => alive).length);
+  const others = state.tables.filter((other) => other !== table);
+  const held = replicasByNode(others.flatMap(({ groups }) => groups));
+  const sets = planResize({
+    nodes: nodes.map((node) => ({ ...node, replicas: held.get(node.nodeId) ?? 0 })),
+    sets: table.groups.map((group) => {
+      const voters = fleet.votersOf(group.groupId) ?? wishedMembers(group);
+      const absent = wishedMembers(group).filter((member) => !hasMember(voters, member));
+      return { nodeIds: wishedNodeIds(group), absent: absent.map(({ nodeId }) => nodeId) };
+    }),
+    replicas,
+  });
+  const groups = table.groups.map((group, slot) => withMembers(group, sets[slot]!));
+  return { putTable: { ...table, replicas, groups } };
+}
+
 export function dropOf(state: State, name: string): Change {
   if (name === DEFAULT_TABLE_NAME) {
     throw new PmError('FAILED_PRECONDITION', 'table default cannot be dropped; FLUSHDB empties it');
@@ -66,11 +103,27 @@ export function dropOf(state: State, name: string): Change {
   return { dropTableId: table.tableId, cluster: { droppedTableIds: dropped.slice(-DROPPED_TABLES_MAX) } };
 }
 
+function withMembers(group: GroupInfo, nodeIds: readonly number[]): GroupInfo {
+  const before = new Map(wishedMembers(group).map((member) => [member.nodeId, member]));
+  let next = group.nextIncarnation ?? 1;
+  const members = nodeIds.map((nodeId): GroupMember => before.get(nodeId) ?? { nodeId, incarnation: next++ });
+  if (next > INCARNATION_MAX) {
+    const why = `group ${group.groupId} has had ${INCARNATION_MAX} members, as many as there are ids`;
+    throw new PmError('FAILED_PRECONDITION', why);
+  }
+  return { ...group, members, nextIncarnation: next };
+}
+
 function replicasFor(wish: HashedWish, alive: number): number {
-  if (alive === 0) throw new PmError('FAILED_PRECONDITION', 'no node is alive to hold a table');
   const wanted = wish.replicas ?? Math.min(REPLICAS_DEFAULT, largestOdd(alive));
-  if (wanted <= alive) return wanted;
-  const why = `replicas: ${wanted} are more than the ${alive} nodes alive, expected at most ${largestOdd(alive)}`;
+  refuseTooMany(wanted, alive);
+  return wanted;
+}
+
+function refuseTooMany(replicas: number, alive: number): void {
+  if (alive === 0) throw new PmError('FAILED_PRECONDITION', 'no node is alive to hold a table');
+  if (replicas <= alive) return;
+  const why = `replicas: ${replicas} are more than the ${alive} nodes alive, expected at most ${largestOdd(alive)}`;
   throw new PmError('FAILED_PRECONDITION', why);
 }
 

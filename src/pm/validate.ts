@@ -29,18 +29,20 @@ export function checkTableWish(wish: TableWish): void {
   if (wish.slots !== undefined && !isWithin(wish.slots, 1, HASH_SLOTS)) {
     throw invalid('slots', wish.slots, `an integer from 1 to ${HASH_SLOTS}`);
   }
-  const { replicas } = wish;
-  if (replicas !== undefined && (!isWithin(replicas, 1, REPLICAS_MAX) || replicas % 2 === 0)) {
-    throw invalid(
-      'replicas',
-      replicas,
-      '1, 3, 5 or 7 (an even number survives no more failures than the odd one below it)',
-    );
-  }
+  if (wish.replicas !== undefined) checkReplicas(wish.replicas);
   if (wish.mode === 'async') throw new PmError('FAILED_PRECONDITION', 'async tables are not available yet');
   if (Buffer.byteLength(wish.password ?? '') > PASSWORD_BYTES_MAX) {
     throw new PmError('INVALID_ARGUMENT', `password: longer than ${PASSWORD_BYTES_MAX} bytes`);
   }
+}
+
+export function checkReplicas(replicas: number): void {
+  if (isWithin(replicas, 1, REPLICAS_MAX) && replicas % 2 === 1) return;
+  throw invalid(
+    'replicas',
+    replicas,
+    '1, 3, 5 or 7 (an even number survives no more failures than the odd one below it)',
+  );
 }
 
 export function checkNode(node: Omit<NodeInfo, 'nodeId'>, registrationKey: string): void {

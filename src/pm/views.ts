@@ -2,8 +2,9 @@
  * What the admin API shows: the durable state and what the nodes last said, put together. Pure reads.
  */
 import type { AdminCluster, AdminNode, AdminReplica, AdminSlot, AdminTable } from '../rpc/admin-wire.js';
+import { isAsWished, wishedNodeIds } from '../rpc/group-members.js';
 import { encodeMode, encodeRole } from '../rpc/placement-wire.js';
-import type { GroupInfo, TableInfo } from '../rpc/topology.js';
+import type { GroupInfo, GroupMember, ReportedConfiguration, TableInfo } from '../rpc/topology.js';
 import type { Fleet } from './fleet.js';
 import type { State } from './model.js';
 
@@ -53,12 +54,28 @@ function slotView(group: GroupInfo, slot: number, fleet: Fleet): AdminSlot {
     commitIndex: leader?.report.commitIndex ?? 0,
     appliedIndex: leader?.report.appliedIndex ?? 0,
     replicas: replicaViews(group, fleet),
+    ...membersView(group, leader?.report.configuration),
   };
 }
 
-/** Members by birth, and whoever else reports a replica of the group. */
+/** What is wished, and what the leader says that there is. */
+function membersView(
+  group: GroupInfo,
+  configuration: ReportedConfiguration | undefined,
+): Pick<AdminSlot, 'wishedNodeIds' | 'voterNodeIds' | 'learnerNodeIds' | 'joint' | 'asWished'> {
+  const nodesOf = (members: readonly GroupMember[] = []): number[] => members.map(({ nodeId }) => nodeId);
+  return {
+    wishedNodeIds: wishedNodeIds(group),
+    voterNodeIds: nodesOf(configuration?.voters),
+    learnerNodeIds: nodesOf(configuration?.learners),
+    joint: configuration?.joint ?? false,
+    asWished: configuration !== undefined && isAsWished(group, configuration),
+  };
+}
+
+/** Wished members, and whoever else reports a replica of the group. */
 function replicaViews(group: GroupInfo, fleet: Fleet): readonly AdminReplica[] {
-  const nodeIds = new Set([...group.birthNodeIds, ...fleet.holdersOf(group.groupId)]);
+  const nodeIds = new Set([...wishedNodeIds(group), ...fleet.holdersOf(group.groupId)]);
   return [...nodeIds].map((nodeId) => {
     const replica = fleet.replicaOf(nodeId, group.groupId);
     return {

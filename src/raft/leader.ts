@@ -22,6 +22,7 @@ import { Transfer } from './transfer.js';
 export type ConfigurationResult = ProposeResult | { kind: 'refused'; why: string };
 
 const noData = Buffer.alloc(0);
+const NEVER = Number.NEGATIVE_INFINITY;
 
 export class Leader {
   readonly kind = 'leader';
@@ -166,10 +167,13 @@ export class Leader {
   /**
    * A leader that is no voter (any more) takes no proposals and leads only until one who knows of the configuration, and
    * holds all of the log, can be told to. Were it to leave at once, its voters might wait for the votes of members that
-   * know better and may not campaign themselves.
+   * know better and may not campaign themselves. It stays until all of its log is committed: nobody would tell it afterwards
+   * what became of what it had taken.
    */
   private handOverWhenRemoved(): void {
-    if (this.state.isVoter || this.transfer.underWay || !this.committedOwnTerm) return;
+    const { isVoter, log } = this.state;
+    if (isVoter || this.transfer.underWay || !this.committedOwnTerm || log.commitIndex < log.lastIndex)
+      return;
     let successor = NOBODY;
     let match = 0;
     for (const id of this.state.configuration.voters) {
@@ -276,7 +280,8 @@ export class Leader {
       this.reads.answerArrived();
       return;
     }
-    if (this.state.settings.reads === 'lease' && this.leaseHolds(this.state.nowMs)) this.reads.answerLeased();
+    const { nowMs, settings } = this.state;
+    if (settings.reads === 'lease' && this.leaseHolds(nowMs)) this.reads.answerLeased();
     if (!this.reads.due) return;
     this.reads.begin();
     this.broadcastHeartbeat();
@@ -314,17 +319,10 @@ export class Leader {
 
   /** When a quorum last stood by this leader, by the sending times of the heartbeats they answered. */
   private quorumAckedAtMs(nowMs: number): number {
-    return this.quorumOf(
-      nowMs,
-      (id) => this.replication.peers.get(id)?.ackedSentAtMs ?? Number.NEGATIVE_INFINITY,
-    );
+    return this.quorumOf(nowMs, (id) => this.replication.peers.get(id)?.ackedSentAtMs ?? NEVER);
   }
 
   private quorumActiveAtMs(): number {
-    const { nowMs } = this.state;
-    return this.quorumOf(
-      nowMs,
-      (id) => this.replication.peers.get(id)?.activeAtMs ?? Number.NEGATIVE_INFINITY,
-    );
+    return this.quorumOf(this.state.nowMs, (id) => this.replication.peers.get(id)?.activeAtMs ?? NEVER);
   }
 }

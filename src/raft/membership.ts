@@ -109,9 +109,10 @@ function stepFor(
   operations: readonly MembershipOperation[],
   transition: ConfigurationChange['transition'],
 ): MembershipStep {
+  const simple: MembershipStep = { kind: 'simple', operations };
+  if (transition === 'confirm') return simple;
   if (operations.length === 0 && (transition === 'auto' || isJoint(configuration)))
     return { kind: 'leaveJoint' };
-  const simple: MembershipStep = { kind: 'simple', operations };
   if (transition === 'auto' && changeMembership(configuration, simple).kind === 'changed') return simple;
   return { kind: 'enterJoint', operations, autoLeave: transition !== 'jointExplicit' };
 }

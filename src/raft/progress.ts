@@ -9,9 +9,18 @@
  * Left out: what to send; replication.ts does that.
  */
 import { invariant } from '../assert.js';
-import type { Index } from './message.js';
+import type { Index, MemberId } from './message.js';
 
 export type ProgressState = 'probe' | 'replicate' | 'snapshot';
+
+/** What a leader knows of one other member; for operators and for those who plan moves. */
+export interface PeerProgress {
+  readonly id: MemberId;
+  readonly state: ProgressState;
+  readonly match: Index;
+  /** Sending time of the newest heartbeat that it answered, on the leader's clock; -Infinity: none yet. */
+  readonly ackedSentAtMs: number;
+}
 
 interface Flight {
   readonly lastIndex: Index;

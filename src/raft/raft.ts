@@ -22,7 +22,7 @@ import {
   type SnapshotMark,
   type Term,
 } from './message.js';
-import type { ProgressState } from './progress.js';
+import type { PeerProgress } from './progress.js';
 import type {
   ConfigurationChange,
   ProposeResult,
@@ -35,15 +35,6 @@ import { speaksOfSleep } from './rest.js';
 import { Saves } from './saves.js';
 import { type Departure, State } from './state.js';
 import { answerVote, refuseVote } from './vote.js';
-
-/** What a leader knows of one other member; for operators and for those who plan moves. */
-export interface PeerProgress {
-  readonly id: MemberId;
-  readonly state: ProgressState;
-  readonly match: Index;
-  /** Sending time of the newest heartbeat that it answered, on the leader's clock; -Infinity: none yet. */
-  readonly ackedSentAtMs: number;
-}
 
 export class Raft implements RaftCore {
   private readonly state: State;
@@ -62,7 +53,7 @@ export class Raft implements RaftCore {
   }
 
   get status(): RaftStatus {
-    const { term, leader, votedFor, log, configuration } = this.state;
+    const { term, leader, votedFor, log, configuration, configurationIndex } = this.state;
     return {
       role: this.role.kind,
       term,
@@ -74,19 +65,14 @@ export class Raft implements RaftCore {
       transferringTo: this.role.kind === 'leader' ? this.role.transfer.to : NOBODY,
       configuration,
       asleep: this.role.asleep,
+      configurationIndex,
     };
   }
 
   /** Empty unless leader. */
-  get peers(): PeerProgress[] {
+  get peers(): readonly PeerProgress[] {
     if (this.role.kind !== 'leader') return [];
-    const { peers } = this.role.replication;
-    return membersOf(this.state.configuration).flatMap((id) => {
-      const progress = peers.get(id);
-      if (progress === undefined) return [];
-      const { state, match, ackedSentAtMs } = progress;
-      return [{ id, state, match, ackedSentAtMs }];
-    });
+    return this.role.replication.known(membersOf(this.state.configuration));
   }
 
   get nextTickMs(): number {
@@ -181,7 +167,8 @@ export class Raft implements RaftCore {
     const { configurations } = state.log;
     let changed = false;
     while (configurations.length > 0 && configurations[0]! <= index) {
-      const entry = state.log.entry(configurations.shift()!)!;
+      state.configurationIndex = configurations.shift()!;
+      const entry = state.log.entry(state.configurationIndex)!;
       state.configuration = configurationAfter(state.configuration, entry.data);
       changed = true;
     }
@@ -207,6 +194,11 @@ export class Raft implements RaftCore {
     this.role.wake();
   }
 
+  rouse(nowMs: number): void {
+    this.state.observe(nowMs);
+    if (this.role.kind === 'leader') this.role.wake();
+  }
+
   suspectLeader(leader: MemberId, delayMs: number, nowMs: number): void {
     const { state } = this;
     state.observe(nowMs);
@@ -224,6 +216,7 @@ export class Raft implements RaftCore {
     const { state } = this;
     state.log.restore(mark);
     state.configuration = mark.configuration;
+    state.configurationIndex = 0;
     if (this.role.kind === 'follower') this.role.restored(mark.index);
     if (this.role.kind === 'leader') this.role.configured();
   }
@@ -260,10 +253,10 @@ export class Raft implements RaftCore {
    * itself, and lets whoever misses it ask once more.
    */
   private wokenBy(message: Extract<Message, { kind: 'vote' | 'preVote' }>): boolean {
-    const { role, state } = this;
-    role.wake();
+    const { state } = this;
+    this.role.wake();
     if (message.kind === 'vote' || message.transfer || message.from === state.leader) return false;
-    if (role.kind === 'follower' && state.leader !== NOBODY) state.send(state.leader, { kind: 'wake' });
+    if (state.leader !== state.id && state.leader !== NOBODY) state.send(state.leader, { kind: 'wake' });
     refuseVote(state, message);
     return true;
   }
@@ -312,6 +305,7 @@ export class Raft implements RaftCore {
    */
   private answerStale(message: Message): void {
     const { state } = this;
+    const { from } = message;
     switch (message.kind) {
       case 'append':
       case 'heartbeat':
@@ -325,12 +319,7 @@ export class Raft implements RaftCore {
         });
         return;
       case 'readIndex':
-        state.send(message.from, {
-          kind: 'readIndexReply',
-          context: message.context,
-          index: 0,
-          rejected: true,
-        });
+        state.send(from, { kind: 'readIndexReply', context: message.context, index: 0, rejected: true });
         return;
       default:
         return;

@@ -120,6 +120,8 @@ export interface RaftStatus {
   readonly configuration: Configuration;
   /** No timer runs: the group is idle. See docs/raft.md, "Sleep". */
   readonly asleep: boolean;
+  /** The entry that brought it, if it was applied in this life; else 0. */
+  readonly configurationIndex: Index;
 }
 
 export type ProposeResult =
@@ -131,8 +133,11 @@ export type ConfigurationChange = {
   readonly add: readonly MemberId[];
   readonly addLearners: readonly MemberId[];
   readonly remove: readonly MemberId[];
-  /** Simple changes (one voter) need no joint phase; `joint` forces one. */
-  readonly transition: 'auto' | 'joint' | 'jointExplicit';
+  /**
+   * Simple changes (one voter) need no joint phase; `joint` forces one. `confirm`, without operations, changes nothing: its entry
+   * proves to whoever holds it that the plain configuration before it was committed.
+   */
+  readonly transition: 'auto' | 'joint' | 'jointExplicit' | 'confirm';
 };
 
 export interface RaftCore {
@@ -168,6 +173,8 @@ export interface RaftCore {
   unreachable(peer: MemberId): void;
   /** The peer can be reached again: a sleeping leader wakes, so that the peer catches up. */
   reachable(peer: MemberId, nowMs: number): void;
+  /** A leader stays awake for `quiesceAfterMs` from now. */
+  rouse(nowMs: number): void;
   /**
    * The leader's node seems to be gone, which is no proof of its death: campaigns when the own promise to it has run out, and
    * `delayMs` have passed. Wakes a sleeper. Ignored by whoever has another leader.

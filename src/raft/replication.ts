@@ -10,7 +10,7 @@
  */
 import { invariant } from '../assert.js';
 import type { Entry, MemberId, Message } from './message.js';
-import { Progress } from './progress.js';
+import { type PeerProgress, Progress } from './progress.js';
 import type { Body, State } from './state.js';
 import { entryBytes } from './tail.js';
 
@@ -31,6 +31,16 @@ export class Replication {
       if (id === this.state.id || this.peers.has(id)) continue;
       this.peers.set(id, new Progress(this.state.log.lastIndex + 1, this.state.nowMs));
     }
+  }
+
+  /** What is known of these members, the leader itself left out. */
+  known(members: readonly MemberId[]): readonly PeerProgress[] {
+    return members.flatMap((id) => {
+      const progress = this.peers.get(id);
+      if (progress === undefined) return [];
+      const { state, match, ackedSentAtMs } = progress;
+      return [{ id, state, match, ackedSentAtMs }];
+    });
   }
 
   flush(): void {

@@ -8,7 +8,7 @@ import { invariant } from '../assert.js';
 import type { Random } from '../random.js';
 import { RaftLog } from './log.js';
 import { isVoter } from './membership.js';
-import { type Configuration, type MemberId, type Message, NOBODY, type Term } from './message.js';
+import { type Configuration, type Index, type MemberId, type Message, NOBODY, type Term } from './message.js';
 import { Outbox } from './outbox.js';
 import { Pledge } from './pledge.js';
 import type { RaftOptions, RaftSettings } from './ready.js';
@@ -34,6 +34,8 @@ export class State {
   votedFor: MemberId;
   leader: MemberId = NOBODY;
   configuration: Configuration;
+  /** Of the entry that brought it; 0: not applied in this life. */
+  configurationIndex: Index = 0;
   nowMs: number;
   /** When the follower or candidate gives up waiting. */
   electionDueMs = 0;

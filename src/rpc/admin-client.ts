@@ -13,6 +13,7 @@ import {
   type CreateTableRequest,
   type TransferLeaderRequest,
   type TransferLeaderResponse,
+  type UpdateTableRequest,
 } from './admin-wire.js';
 import type { Security } from './credentials.js';
 import { callFailure, GrpcClient } from './grpc-client.js';
@@ -62,6 +63,10 @@ export class AdminClient {
 
   async createTable(request: Partial<CreateTableRequest> & { readonly name: string }): Promise<AdminTable> {
     return (await this.call<{ table: AdminTable }>('CreateTable', request)).table;
+  }
+
+  async updateTable(request: UpdateTableRequest): Promise<AdminTable> {
+    return (await this.call<{ table: AdminTable }>('UpdateTable', request)).table;
   }
 
   async dropTable(name: string): Promise<void> {

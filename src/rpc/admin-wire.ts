@@ -43,6 +43,11 @@ export interface AdminSlot {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly replicas: readonly AdminReplica[];
+  readonly wishedNodeIds: readonly number[];
+  readonly voterNodeIds: readonly number[];
+  readonly learnerNodeIds: readonly number[];
+  readonly joint: boolean;
+  readonly asWished: boolean;
 }
 
 export interface AdminTable {
@@ -71,6 +76,11 @@ export interface CreateTableRequest {
   readonly mode: WireTableMode;
   /** Empty: none. */
   readonly password: string;
+}
+
+export interface UpdateTableRequest {
+  readonly name: string;
+  readonly replicas: number;
 }
 
 export interface TransferLeaderRequest {

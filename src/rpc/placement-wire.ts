@@ -5,9 +5,11 @@ import type { ServiceDefinition } from '@grpc/grpc-js';
 import { loadProto, type PackageDefinition, serviceDefinition } from './proto.js';
 import type {
   GroupInfo,
+  GroupMember,
   NodeInfo,
   NodeReport,
   ReplicaReport,
+  ReportedConfiguration,
   TableInfo,
   Topology,
   TransferOrder,
@@ -54,8 +56,9 @@ export interface WireReport extends Omit<NodeReport, 'replicas'> {
   readonly replicas: readonly WireReplica[];
 }
 
-interface WireReplica extends Omit<ReplicaReport, 'role'> {
+interface WireReplica extends Omit<ReplicaReport, 'role' | 'configuration'> {
   readonly role: WireRole;
+  readonly configuration?: ReportedConfiguration | null;
 }
 
 interface WireTopology {
@@ -66,10 +69,13 @@ interface WireTopology {
   readonly droppedTableIds: readonly number[];
 }
 
-interface WireTable extends Omit<TableInfo, 'mode' | 'passwordHash'> {
+interface WireTable extends Omit<TableInfo, 'mode' | 'passwordHash' | 'groups'> {
   readonly mode: WireMode;
   readonly passwordHash: string;
+  readonly groups: readonly WireGroup[];
 }
+
+interface WireGroup extends Required<GroupInfo> {}
 
 export function loadPlacementProto(): PackageDefinition {
   return loadProto('talus/placement/v1/placement.proto');
@@ -91,7 +97,18 @@ export function decodeReport(report: WireReport): NodeReport {
     nodeId: report.nodeId,
     epoch: report.epoch,
     pid: report.pid,
-    replicas: report.replicas.map((replica) => ({ ...replica, role: decodeRole(replica.role) })),
+    replicas: report.replicas.map(decodeReplica),
+  };
+}
+
+function decodeReplica({ configuration, ...replica }: WireReplica): ReplicaReport {
+  const role = decodeRole(replica.role);
+  if (!configuration) return { ...replica, role };
+  const { voters, learners, joint } = configuration;
+  return {
+    ...replica,
+    role,
+    configuration: { voters: voters.map(plainMember), learners: learners.map(plainMember), joint },
   };
 }
 
@@ -112,6 +129,7 @@ export function encodeTopology(topology: Topology): WireTopology {
       ...table,
       mode: encodeMode(table.mode),
       passwordHash: table.passwordHash ?? '',
+      groups: table.groups.map(encodeGroup),
     })),
     droppedTableIds: topology.droppedTableIds ?? [],
   };
@@ -141,10 +159,25 @@ function decodeTable(wire: WireTable): TableInfo {
     replicas: wire.replicas,
     mode: wire.mode === 'TABLE_MODE_ASYNC' ? 'async' : 'quorum',
     ...(wire.passwordHash === '' ? {} : { passwordHash: wire.passwordHash }),
-    groups: wire.groups.map(
-      ({ groupId, birthNodeIds }): GroupInfo => ({ groupId, birthNodeIds: [...birthNodeIds] }),
-    ),
+    groups: wire.groups.map(decodeGroup),
   };
+}
+
+function encodeGroup({ groupId, birthNodeIds, members, nextIncarnation }: GroupInfo): WireGroup {
+  return { groupId, birthNodeIds, members: members ?? [], nextIncarnation: nextIncarnation ?? 0 };
+}
+
+function decodeGroup({ groupId, birthNodeIds, members, nextIncarnation }: WireGroup): GroupInfo {
+  return {
+    groupId,
+    birthNodeIds: [...birthNodeIds],
+    ...(members.length > 0 && { members: members.map(plainMember) }),
+    ...(nextIncarnation > 0 && { nextIncarnation }),
+  };
+}
+
+function plainMember({ nodeId, incarnation }: GroupMember): GroupMember {
+  return { nodeId, incarnation };
 }
 
 /** A role of a later version counts as a learner: it neither leads nor is asked to. */

@@ -41,8 +41,19 @@ export interface TableInfo {
 export interface GroupInfo {
   /** Cluster-wide, never reused: one a slot's life. */
   readonly groupId: number;
-  /** The birth set: these nodes, and no others, start as voters (member id = node id, incarnation 0). */
+  /** The birth set: these nodes, and no others, start as voters (member id = node id, incarnation 0). Never changes. */
   readonly birthNodeIds: readonly number[];
+  /** Who shall belong to the group; absent: the birth set. A wish, towards which the group's leader works by itself. */
+  readonly members?: readonly GroupMember[];
+  /** What the next newcomer of this group gets: each incarnation is given once, for ever. Absent: 1. */
+  readonly nextIncarnation?: number;
+}
+
+/** One life of a group's replica on a node: a node that holds the group again is another member. */
+export interface GroupMember {
+  readonly nodeId: number;
+  /** 0: of the birth set. */
+  readonly incarnation: number;
 }
 
 /** Sent by a node every second, and at once when leadership changes. */
@@ -62,6 +73,15 @@ export interface ReplicaReport {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly keys: number;
+  /** Of a leader: the configuration that it has applied. */
+  readonly configuration?: ReportedConfiguration;
+}
+
+export interface ReportedConfiguration {
+  /** While joint: those that come in. */
+  readonly voters: readonly GroupMember[];
+  readonly learners: readonly GroupMember[];
+  readonly joint: boolean;
 }
 
 /** PM's word that leadership of a group should go elsewhere; a hint, obeyed if the leader still leads. */

@@ -28,6 +28,11 @@ export function nodeOf(member: MemberId): number {
   return member % NODE_IDS;
 }
 
+/** 0: of the birth set. */
+export function incarnationOf(member: MemberId): number {
+  return Math.floor(member / NODE_IDS);
+}
+
 /** What the group's first entry stands on. */
 export function birthConfiguration(birth: Birth): Configuration {
   return { voters: birth.voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };

@@ -9,14 +9,16 @@
  */
 import { invariant } from '../assert.js';
 import type { Env } from '../env.js';
-import { membersOf, votersOf } from '../raft/membership.js';
+import type { ConfigurationResult } from '../raft/leader.js';
+import { membersOf } from '../raft/membership.js';
 import { type Configuration, type MemberId, type Message, NOBODY } from '../raft/message.js';
 import { Raft } from '../raft/raft.js';
-import type { RaftSettings, RaftStatus, Ready } from '../raft/ready.js';
-import type { Binlog, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
+import type { ConfigurationChange, RaftSettings, RaftStatus, Ready } from '../raft/ready.js';
+import type { Binlog, BinlogEntry, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
 import type { Engine } from '../storage/engine.js';
 import { EntryRun } from './apply.js';
 import { type Birth, birthConfiguration, nodeOf } from './birth.js';
+import { campaignTurn } from './campaign-turn.js';
 import { Loader } from './loader.js';
 import { LogTail } from './log-tail.js';
 import type { StateMachine } from './machine.js';
@@ -57,7 +59,7 @@ export interface SlotParts<R> {
   readonly statusChanged: (slot: Slot<R>) => void;
   readonly snapshots: SlotSnapshots<R>;
   /** An entry was applied; for oracles and metrics. */
-  readonly entryApplied: (slot: Slot<R>, index: number, term: number, data: Buffer) => void;
+  readonly entryApplied: (slot: Slot<R>, entry: BinlogEntry) => void;
   /** Applying must wait: too much is dirty. Asked between entries. */
   readonly applyHeld: () => boolean;
   /** Slots that share what is bounded for the node, this one included. */
@@ -69,21 +71,11 @@ export interface SlotParts<R> {
   readonly fatal: (why: unknown) => void;
 }
 
-interface Committed {
-  readonly index: number;
-  readonly term: number;
-  readonly kind: 'empty' | 'command' | 'configuration';
-  readonly data: Buffer;
-}
-
-/** The first waits a little too: its own promise may end some milliseconds before those of whom it asks. */
-const FIRST_CAMPAIGN_SHARE = 0.2;
-
 export class Slot<R> {
   readonly raft: Raft;
   readonly clock: SlotClock;
   readonly requests = new Requests<R>();
-  private readonly queue: Committed[] = [];
+  private readonly queue: BinlogEntry[] = [];
   private run: EntryRun<R> | undefined;
   private loading = false;
   private appliedIndex: number;
@@ -211,9 +203,8 @@ export class Slot<R> {
   peerDown(nodeId: number): void {
     for (const member of this.membersOn(nodeId)) {
       this.raft.unreachable(member);
-      const delayMs =
-        (this.campaignRank(member) + FIRST_CAMPAIGN_SHARE) * this.parts.settings.campaignStaggerMs;
-      this.raft.suspectLeader(member, delayMs, this.now());
+      const turn = campaignTurn(this.raft.status.configuration, this.birth, member);
+      this.raft.suspectLeader(member, turn * this.parts.settings.campaignStaggerMs, this.now());
       this.wake();
     }
   }
@@ -232,6 +223,19 @@ export class Slot<R> {
     const started = this.raft.transferLeadership(target, this.now());
     this.wake();
     return started;
+  }
+
+  /** A sleeping group that this leads is wanted awake, though nothing is asked of it. */
+  rouse(): void {
+    this.raft.rouse(this.now());
+    this.wake();
+  }
+
+  /** Refused for now when an earlier change is under way, or leadership is being handed over. */
+  proposeConfiguration(change: ConfigurationChange): ConfigurationResult {
+    const result = this.raft.proposeConfiguration(change, this.now());
+    this.wake();
+    return result;
   }
 
   get wantsToPropose(): boolean {
@@ -320,14 +324,6 @@ export class Slot<R> {
     return membersOf(this.raft.status.configuration).filter((member) => nodeOf(member) === nodeId);
   }
 
-  /** This member's turn among the voters other than `leader`; another one comes first in each group. */
-  private campaignRank(leader: MemberId): number {
-    const { birth } = this;
-    const candidates = votersOf(this.raft.status.configuration).filter((member) => member !== leader);
-    const turn = candidates.indexOf(birth.memberId) + birth.groupId;
-    return candidates.length === 0 ? 0 : turn % candidates.length;
-  }
-
   private askReadIndex(): void {
     if (!this.requests.hasReadsToAsk || this.requests.readRoundsOut >= this.parts.settings.readRoundsMax)
       return;
@@ -408,7 +404,7 @@ export class Slot<R> {
   }
 
   /** False when it must wait for a load. */
-  private applyCommands(entry: Committed): boolean {
+  private applyCommands(entry: BinlogEntry): boolean {
     this.run ??= new EntryRun(this.state, this.parts.machine, entry.data, entry.index);
     const needs = this.run.go();
     if (needs === undefined) return true;
@@ -420,7 +416,7 @@ export class Slot<R> {
     return false;
   }
 
-  private finish(entry: Committed): void {
+  private finish(entry: BinlogEntry): void {
     invariant(entry.index === this.appliedIndex + 1, 'applied out of order', {
       at: this.appliedIndex,
       got: entry.index,
@@ -435,7 +431,7 @@ export class Slot<R> {
     this.run = undefined;
     this.raft.applied(entry.index);
     this.requests.applied(entry.index, entry.term, replies);
-    this.parts.entryApplied(this, entry.index, entry.term, entry.data);
+    this.parts.entryApplied(this, entry);
   }
 
   private wants(term: number, index: number): boolean {

@@ -4,7 +4,8 @@
  * It is the newest stamp plus monotonic time since it was made, slewed towards the wall clock by at most a tenth of the time that
  * passed, and never backwards, also across leaders (each observes the stamps that it applies). A leader counts from where it
  * made a stamp, not from where it applied it: else every entry would cost slot time its own way to the disks. A stamp
- * replayed after a restart says nothing about the time since; then, and only then, time may step forward to the wall clock.
+ * replayed after a restart, or come with a snapshot, says nothing about the time since; then, and only then, time may step
+ * forward to the wall clock.
  */
 import type { Env } from '../env.js';
 
@@ -27,7 +28,7 @@ export class SlotClock {
     return this.stampMs;
   }
 
-  /** An entry with this stamp was applied. `live`: just now, not replayed from disk. */
+  /** An entry with this stamp was applied. `live`: just now, not replayed from disk, nor a snapshot's. */
   observe(stampMs: number, live: boolean): void {
     if (stampMs < this.stampMs) return;
     this.stampMs = stampMs;

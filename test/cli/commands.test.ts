@@ -90,6 +90,9 @@ test('a PM process, tables and status from start to stop', async (context) => {
   for (const key of ['slot', 'groupId', 'leaderNodeId', 'term', 'commitIndex', 'appliedIndex', 'replicas']) {
     assert.ok(key in slot, key);
   }
+  for (const key of ['wishedNodeIds', 'voterNodeIds', 'learnerNodeIds', 'joint', 'asWished']) {
+    assert.ok(key in slot, key);
+  }
 
   const password = join(folder, 'password');
   await writeFile(password, 'sesame\n');
@@ -112,6 +115,15 @@ test('a PM process, tables and status from start to stop', async (context) => {
   );
   assertOneLine(await talus('table', 'create', 'users', '--pm', address), /there is a table "users" already/);
   assertOneLine(await talus('table', 'create', 'x', '--mode', 'async', '--pm', address), /not available yet/);
+  const replicas = (...words: readonly string[]): Promise<Outcome> =>
+    talus('table', 'replicas', 'users', ...words, '--pm', address);
+  assert.equal((await replicas('1')).stdout, 'table users: 1 replicas wished, the slots are changing\n');
+  assert.equal(
+    (await replicas('1', '--wait')).stdout,
+    'table users: 1 replicas wished, every slot has them\n',
+  );
+  assertOneLine(await replicas('2'), /^talus: replicas: 2 is not valid, expected 1, 3, 5 or 7/);
+  assertOneLine(await replicas('many'), /number: "many" is not valid, expected an integer/);
   assertOneLine(await talus('table', 'drop', 'users', '--pm', address), /repeat with --yes/);
   assert.equal(
     (await talus('table', 'drop', 'users', '--yes', '--pm', address)).stdout,

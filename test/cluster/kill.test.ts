@@ -1,31 +1,18 @@
 /**
- * The fault run in its short form: nodes killed and started again while clients work, every reply judged.
+ * The fault run in its short forms: nodes killed and started again, a leader's event loop blocked, its streams reset again and
+ * again, while clients work and every reply is judged.
  *
- * The long form, with all workloads, is `npm run jepsen`; this one shows that the way from a kill to a verdict works, and that
- * nothing is lost within twelve seconds.
+ * The long form, with all workloads, is `npm run jepsen`; these show that the way from a fault to a verdict works, and that
+ * nothing is lost, and nothing stale is read, within seconds.
  */
-import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { packageRoot } from '../../jepsen-style/processes.js';
-import { run } from './processes.js';
+import { faultRun } from './fault-run.js';
 
-const JEPSEN = join(packageRoot(), 'dist', 'jepsen-style', 'main.js');
+test('registers under kill -9', (context) =>
+  faultRun(context, 12, '--nemesis', 'kill', '--seed', '1', '--workload', 'register').then(() => {}));
 
-test('registers under kill -9', async (context) => {
-  const folder = await mkdtemp(join(tmpdir(), 'talus-kill-'));
-  context.after(() => rm(folder, { recursive: true, force: true }));
-  const options = ['--time', '12', '--nemesis', 'kill', '--seed', '1', '--operations-min', '500'];
-  const outcome = await run(process.execPath, [
-    JEPSEN,
-    ...options,
-    '--workload',
-    'register',
-    '--dir',
-    folder,
-  ]);
-  assert.equal(outcome.code, 0, outcome.stdout + outcome.stderr);
-  assert.match(outcome.stdout, /^passed$/m);
-});
+test('reads that waited for a blocked leader to wake are not stale', (context) =>
+  faultRun(context, 20, '--nemesis', 'block', '--seed', '1', '--workload', 'wake-read').then(() => {}));
+
+test("registers while a live leader's streams are reset", (context) =>
+  faultRun(context, 12, '--nemesis', 'reset', '--seed', '1', '--workload', 'register').then(() => {}));

@@ -15,6 +15,7 @@ export interface RunOptions {
   /** Written to the program's standard input, which then ends. */
   readonly input?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
 }
 
 /** Long beyond any good run: it is there to end a broken one. */
@@ -24,7 +25,7 @@ const RUN_MS_MAX = 120_000;
 export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   return new Promise((resolve) => {
     const env = { ...process.env, ...options.environment };
-    const limits = { timeout: RUN_MS_MAX, maxBuffer: 1 << 26, cwd: packageRoot() };
+    const limits = { timeout: options.timeoutMs ?? RUN_MS_MAX, maxBuffer: 1 << 26, cwd: packageRoot() };
     const child = execFile(program, [...args], { ...limits, env }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ code, stdout, stderr: code === -1 ? `${stderr}${error?.message}` : stderr });
@@ -46,6 +47,17 @@ export function processesNaming(text: string): readonly number[] {
 export function residentBytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+}
+
+/** The kernel's unit of processor time in /proc, on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** Processor time that the process has used, in user and in system mode. */
+export function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // Field 2 is a name in brackets and may hold blanks; utime and stime are fields 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }
 
 function commandLine(pid: number): string {

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../jepsen-style/ports.js';
 import { isAlive, packageRoot, signal, waitUntil } from '../../jepsen-style/processes.js';
-import { RespClient } from '../../jepsen-style/resp-client.js';
+import { type Address, RespClient } from '../../jepsen-style/resp-client.js';
 import { processesNaming } from './processes.js';
 
 export interface ClusterOptions {
@@ -20,6 +20,7 @@ export interface ClusterOptions {
   readonly args?: readonly string[];
   /** Settings for the processes: their environment beats their files. */
   readonly environment?: Readonly<Record<string, string>>;
+  readonly readyMsMax?: number;
 }
 
 export interface Exit {
@@ -84,6 +85,28 @@ export class TalusCluster {
     return this.port + 400 + node - 1;
   }
 
+  /** The RESP ports' addresses, node 1 first. */
+  get addresses(): readonly Address[] {
+    return Array.from({ length: this.nodes }, (_, i) => ({ host: '127.0.0.1', port: this.port + i }));
+  }
+
+  /** As nodes tell cluster clients where to go. */
+  get clusterAddresses(): readonly string[] {
+    return this.addresses.map(({ host, port }) => `${host}:${port + 100}`);
+  }
+
+  /** Ready for clients, by its own word. */
+  async isReady(node: number): Promise<boolean> {
+    const signal = AbortSignal.timeout(1000);
+    return fetch(`http://127.0.0.1:${this.httpPort(node)}/readyz`, { signal }).then(
+      async (response) => {
+        await response.arrayBuffer();
+        return response.ok;
+      },
+      () => false,
+    );
+  }
+
   get launcherPid(): number {
     return this.launcher!.pid!;
   }
@@ -96,7 +119,7 @@ export class TalusCluster {
       ended = exit;
     });
     const isReady = (): boolean => /ready$/m.test(this.output);
-    await waitUntil(() => isReady() || ended !== undefined, READY_MS_MAX);
+    await waitUntil(() => isReady() || ended !== undefined, this.options.readyMsMax ?? READY_MS_MAX);
     if (!isReady()) throw new Error(`the cluster is not ready (${JSON.stringify(ended)}): ${this.output}`);
   }
 

@@ -2,7 +2,7 @@
  * A node's router, forwarder and knowledge of leaders, all real, among peers that answer when the test says so: each request
  * that left is in `sent`, each that reached the own replicas in `local`.
  */
-import { Forwarder, type Leadership } from '../../src/node/forwarder.js';
+import { Forwarder, type Leadership, type Standing } from '../../src/node/forwarder.js';
 import { Leaders } from '../../src/node/leaders.js';
 import { type RouteOutcome, Router, type RouterSession } from '../../src/node/router.js';
 import { decodeRequest, encodeReplyMessage, type WireRequest } from '../../src/node/wire.js';
@@ -41,6 +41,8 @@ export class Fleet {
   members: readonly number[] = [2, 3];
   /** What the own replica says of itself. */
   ownView: Leadership = { nodeId: 0, term: 0 };
+  /** What the own replica says of any member. */
+  ownStanding: Standing = { verdict: 'unknown', term: 0 };
   /** Serves what reaches the own replicas. */
   onLocal: ((call: LocalCall) => void) | undefined;
   readonly forwarder: Forwarder;
@@ -56,6 +58,7 @@ export class Fleet {
         this.onLocal?.(call);
       },
       leadership: () => this.ownView,
+      standing: () => this.ownStanding,
     };
     this.forwarder = new Forwarder(
       this.env,

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FormatError } from '../../src/bytes.js';
-import { Forwarder } from '../../src/node/forwarder.js';
-import { decodeReplyMessage, encodeReplyMessage, encodeRequest } from '../../src/node/wire.js';
+import { Forwarder, type LocalSlots } from '../../src/node/forwarder.js';
+import { decodeReplyMessage, decodeRequest, encodeReplyMessage, encodeRequest } from '../../src/node/wire.js';
 import { bulk, type Reply } from '../../src/resp/reply.js';
 import type { SlotRequest } from '../../src/slot/requests.js';
 import { VirtualClock } from '../pm/virtual-env.js';
@@ -27,6 +27,10 @@ function serving(): Served {
     execute: (_groupId: number, request: SlotRequest<Reply>, expectedTerm: number): void =>
       void requests.push({ request, expectedTerm }),
     leadership: () => ({ nodeId: 9, term: 4 }),
+    standing: (groupId: number, memberId: number) => ({
+      verdict: groupId === 7 && memberId === 4294967298 ? ('removed' as const) : ('unknown' as const),
+      term: 4,
+    }),
   };
   return { forwarder: new Forwarder(new VirtualClock().env(1).env, { send }, slots), requests, replies };
 }
@@ -75,6 +79,40 @@ test('the question who leads is answered from the own replica', () => {
   const { forwarder, replies } = serving();
   forwarder.onRequest(5, encodeRequest({ kind: 'leader', requestId: 1, groupId: 7 }));
   assert.deepEqual(replies, [{ to: 5, message: { kind: 'leader', requestId: 1, leaderNodeId: 9, term: 4 } }]);
+});
+
+test('the question of a member is answered from the own replica; the answer goes to who asked, once', async () => {
+  const { forwarder, replies } = serving();
+  const question = { kind: 'standing', requestId: 1, groupId: 7, memberId: 4294967298, term: 3 } as const;
+  forwarder.onRequest(5, encodeRequest(question));
+  forwarder.onRequest(5, encodeRequest({ ...question, requestId: 2, memberId: 2 }));
+  assert.deepEqual(
+    replies.map(({ message }) => message),
+    [
+      { kind: 'standing', requestId: 1, verdict: 'removed', term: 4 },
+      { kind: 'standing', requestId: 2, verdict: 'unknown', term: 4 },
+    ],
+  );
+  const clock = new VirtualClock();
+  const asked: Buffer[] = [];
+  const send = (_to: number, _lane: string, bytes: Buffer): boolean => asked.push(bytes) > 0;
+  const asking = new Forwarder(clock.env(1).env, { send }, {} as LocalSlots);
+  const heard: string[] = [];
+  for (const term of [4, 5]) {
+    asking.askStanding(
+      2,
+      7,
+      9,
+      1,
+      ({ verdict, term: of }) => void heard.push(`${term}: ${verdict} in ${of}`),
+    );
+    const { requestId } = decodeRequest(asked.at(-1)!);
+    const answer = encodeReplyMessage({ kind: 'standing', requestId, verdict: 'removed', term });
+    if (term === 5) await clock.pass(1000);
+    asking.onReply(answer);
+    asking.onReply(answer);
+  }
+  assert.deepEqual(heard, ['4: removed in 4'], 'too late is not at all');
 });
 
 test('a reply to nothing, a late one and a second one change nothing; a torn one is malformed', () => {

@@ -22,6 +22,19 @@ test('older terms are no news, and neither is "nobody" within a term', () => {
   assert.deepEqual(known.of(1), { nodeId: 3, term: 6 });
 });
 
+test('that nobody leads in a higher term is not believed for ever: it may be the word of one that was removed', async () => {
+  const clock = new VirtualClock();
+  const known = new Leaders(clock.env(1).env, { membersOf: () => [], ask: () => {} });
+  known.learn(1, { nodeId: 0, term: 9 });
+  await clock.pass(2000);
+  known.learn(1, { nodeId: 0, term: 9 });
+  known.learn(1, { nodeId: 2, term: 5 });
+  assert.equal(known.of(1), undefined);
+  await clock.pass(1100);
+  known.learn(1, { nodeId: 2, term: 5 });
+  assert.deepEqual(known.of(1), { nodeId: 2, term: 5 });
+});
+
 test('doubt concerns the very knowledge that failed, not what was learned since', () => {
   const known = leaders();
   known.learn(1, { nodeId: 2, term: 5 });

@@ -43,6 +43,7 @@ class Ground {
     settings: SETTINGS,
     snapshots: noSnapshots(),
     post: (to, groupId, message) => void this.events.push(`${groupId} to ${to}: ${message.kind}`),
+    leaderHeard: () => {},
     statusChanged: () => {},
     entryApplied: () => {},
     isDown: () => false,

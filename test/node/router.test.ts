@@ -43,6 +43,23 @@ test('definite refusals are tried again in the order sent, after all that was se
   assert.deepEqual(fleet.answers, []);
 });
 
+test('the members change under way: who led is gone, those there are now are asked, and no client hears of it', async () => {
+  const fleet = new Fleet();
+  fleet.leads(2, 5);
+  fleet.ask('write', 'a');
+  fleet.ask('read', 'b');
+  // Handed over, and then without its replica: it knows of nobody.
+  for (const one of fleet.sent.slice()) fleet.refused(one, 'notLeader');
+  await fleet.clock.pass(200);
+  assert.deepEqual([fleet.sent.length, fleet.answers], [2, []]);
+  fleet.members = [4, 5];
+  fleet.opinions.set(5, { nodeId: 4, term: 7 });
+  await fleet.clock.pass(200);
+  assert.deepEqual(fleet.sentWords.slice(2), ['4: a', '4: b']);
+  for (const one of fleet.sent.slice(2)) fleet.done(one);
+  assert.deepEqual(fleet.answers, ['a -> ok', 'b -> ok']);
+});
+
 test('a write whose fate is unknown is told so and not sent again; a read is sent again', () => {
   const fleet = new Fleet();
   fleet.leads(2, 5);

@@ -63,6 +63,7 @@ class World {
       nodeId: SELF,
       incarnation: 'life',
       topology: () => this.view,
+      members: () => [1, 2, 3],
       isReachable: () => true,
       wallMs: () => 0,
       monotonicMs: () => fleet.env.monotonicMs(),

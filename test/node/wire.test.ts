@@ -18,6 +18,10 @@ const bytes = fc.uint8Array({ maxLength: 40 }).map((one) => Buffer.from(one));
 const request: fc.Arbitrary<WireRequest> = fc.oneof(
   fc.record({ kind: fc.constant('leader' as const), requestId: id, groupId: id }, PLAIN),
   fc.record(
+    { kind: fc.constant('standing' as const), requestId: id, groupId: id, memberId: id, term: id },
+    PLAIN,
+  ),
+  fc.record(
     {
       kind: fc.constant('execute' as const),
       requestId: id,
@@ -40,6 +44,15 @@ const request: fc.Arbitrary<WireRequest> = fc.oneof(
 const reply: fc.Arbitrary<WireReply> = fc.oneof(
   fc.record({ kind: fc.constant('unknown' as const), requestId: id }, PLAIN),
   fc.record({ kind: fc.constant('leader' as const), requestId: id, leaderNodeId: id, term: id }, PLAIN),
+  fc.record(
+    {
+      kind: fc.constant('standing' as const),
+      requestId: id,
+      verdict: fc.constantFrom('unknown' as const, 'member' as const, 'removed' as const),
+      term: id,
+    },
+    PLAIN,
+  ),
   fc.record(
     { kind: fc.constant('done' as const), requestId: id, replies: fc.array(bytes, { maxLength: 4 }) },
     PLAIN,
@@ -97,6 +110,12 @@ test('cut or tampered messages, and noise, throw FormatError or mean something; 
     }),
     { numRuns: 1000 },
   );
+});
+
+test('a verdict that this version does not know proves nothing', () => {
+  const sent = encodeReplyMessage({ kind: 'standing', requestId: 1, verdict: 'removed', term: 9 });
+  sent[3] = 77;
+  assert.deepEqual(decodeReplyMessage(sent), { kind: 'standing', requestId: 1, verdict: 'unknown', term: 9 });
 });
 
 test('a count beyond all reason is a malformed message, not an allocation', () => {

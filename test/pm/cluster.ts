@@ -3,13 +3,22 @@
  * report what a node would.
  */
 import type { TestContext } from 'node:test';
+import type { Timer } from '../../src/env.js';
 import { type PmConfig, pmConfigSchema } from '../../src/pm/config.js';
 import { type Pm, startPmServer } from '../../src/pm/server.js';
 import type { MetadataStore } from '../../src/pm/store.js';
 import { AdminClient } from '../../src/rpc/admin-client.js';
 import { loadSecurity } from '../../src/rpc/credentials.js';
+import { wishedMembers, wishedNodeIds } from '../../src/rpc/group-members.js';
 import { GrpcPlacementClient } from '../../src/rpc/placement-client.js';
-import type { NodeReport, ReplicaReport, Topology, TransferOrder } from '../../src/rpc/topology.js';
+import type {
+  GroupInfo,
+  GroupMember,
+  NodeReport,
+  ReplicaReport,
+  Topology,
+  TransferOrder,
+} from '../../src/rpc/topology.js';
 import { SimMetadata } from '../sim/sim-metadata-store.js';
 import { realEnv } from './real.js';
 import { address, registrationKey } from './world.js';
@@ -50,7 +59,9 @@ export interface TestNodeOptions {
 export class TestNode {
   readonly events: string[] = [];
   topology: Topology | undefined;
+  obeysWishes = true;
   identity: { readonly clusterId: string; readonly nodeId: number } | undefined;
+  private timer: Timer | undefined;
   private readonly client: GrpcPlacementClient;
   private readonly leaders = new Map<number, number>();
   private readonly terms = new Map<number, number>();
@@ -72,11 +83,21 @@ export class TestNode {
       onUp: () => void this.events.push('up'),
       onDown: () => void this.events.push('down'),
     });
-    context.after(() => this.client.close());
+    this.reportLater();
+    context.after(() => this.close());
   }
 
   close(): Promise<void> {
+    this.timer?.cancel();
     return this.client.close();
+  }
+
+  /** A node that is silent for long is not alive. */
+  private reportLater(): void {
+    this.timer = realEnv.after(1000, () => {
+      this.reportLater();
+      this.report();
+    });
   }
 
   /** The first of the birth order leads each group. */
@@ -95,6 +116,12 @@ export class TestNode {
     }
   }
 
+  /** As the birth set has it until the test says that the wish has come true. */
+  private votersOf(group: GroupInfo): readonly GroupMember[] {
+    const { groupId, birthNodeIds } = group;
+    return wishedMembers(this.obeysWishes ? group : { groupId, birthNodeIds });
+  }
+
   private setLeader(groupId: number, nodeId: number): void {
     this.leaders.set(groupId, nodeId);
     this.terms.set(groupId, (this.terms.get(groupId) ?? 0) + 1);
@@ -106,12 +133,17 @@ export class TestNode {
 
   private currentReport(topology: Topology, nodeId: number): NodeReport {
     const groups = topology.tables.flatMap((table) => table.groups);
-    const mine = groups.filter((group) => group.birthNodeIds.includes(nodeId));
-    const replicas = mine.map(({ groupId }): ReplicaReport => {
+    const mine = groups.filter((group) => wishedNodeIds(group).includes(nodeId));
+    const replicas = mine.map((group): ReplicaReport => {
+      const { groupId } = group;
       const leaderNodeId = this.leaders.get(groupId) ?? 0;
       const role = leaderNodeId === nodeId ? 'leader' : 'follower';
       const term = this.terms.get(groupId) ?? 0;
-      return { groupId, role, leaderNodeId, term, lastIndex: 7, commitIndex: 6, appliedIndex: 5, keys: 2 };
+      const configuration = { voters: this.votersOf(group), learners: [], joint: false };
+      return {
+        ...{ groupId, role, leaderNodeId, term, lastIndex: 7, commitIndex: 6, appliedIndex: 5, keys: 2 },
+        ...(role === 'leader' && { configuration }),
+      };
     });
     return { nodeId, epoch: topology.epoch, pid: 4000 + nodeId, replicas };
   }

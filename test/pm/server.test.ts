@@ -96,6 +96,36 @@ test('a leader is transferred: the order reaches its node, and the call ends whe
   assert.equal((await pm.admin.listSlots('default'))[0]!.leaderNodeId, toNodeId);
 });
 
+test('replicas by the admin API: the wish, what the leaders say there is, and refusals', async (context) => {
+  const pm = await startTestPm(context, { bootstrapNodes: 5 });
+  await eventually('leading', () => pm.leadership.isLeading);
+  const nodes = startTestNodes(context, [...NAMES, 'node-4', 'node-5'], { pms: [pm.address] });
+  for (const node of nodes) node.obeysWishes = false;
+  await eventually('slots as born', async () =>
+    (await pm.admin.listSlots('default').catch(() => [{ asWished: false }])).every((slot) => slot.asWished),
+  );
+  const table = await pm.admin.updateTable({ name: 'default', replicas: 5 });
+  assert.equal(table.replicas, 5);
+  const [slot] = await pm.admin.listSlots('default');
+  assert.deepEqual([slot!.wishedNodeIds.length, slot!.voterNodeIds.length, slot!.asWished], [5, 3, false]);
+  assert.deepEqual([slot!.learnerNodeIds, slot!.joint], [[], false]);
+  for (const node of nodes) node.obeysWishes = true;
+  await pm.admin.updateTable({ name: 'default', replicas: 1 });
+  await pm.admin.updateTable({ name: 'default', replicas: 5 });
+  await eventually('slots as wished', async () =>
+    (await pm.admin.listSlots('default')).every((one) => one.asWished && one.voterNodeIds.length === 5),
+  );
+  await assert.rejects(
+    pm.admin.updateTable({ name: 'default', replicas: 4 }),
+    refusal('INVALID_ARGUMENT', /^replicas: 4 is not valid, expected 1, 3, 5 or 7/),
+  );
+  await assert.rejects(
+    pm.admin.updateTable({ name: 'default', replicas: 7 }),
+    refusal('FAILED_PRECONDITION', /more than the 5 nodes alive/),
+  );
+  await assert.rejects(pm.admin.updateTable({ name: 'no', replicas: 3 }), refusal('NOT_FOUND', /"no"/));
+});
+
 test('two PMs: the follower sends nodes and forwards calls to the leader, and takes over when it goes', async (context) => {
   const world = new SimMetadata(realEnv, { leaseMs: 600 });
   const one = await startTestPm(context, {}, world.connect(realEnv));

@@ -5,7 +5,15 @@
 import type { NodeSession } from '../../src/pm/fleet.js';
 import { Leadership } from '../../src/pm/leader.js';
 import { Manager } from '../../src/pm/manager.js';
-import type { NodeReport, ReplicaReport, Topology, TransferOrder } from '../../src/rpc/topology.js';
+import { wishedMembers, wishedNodeIds } from '../../src/rpc/group-members.js';
+import type {
+  GroupInfo,
+  GroupMember,
+  NodeReport,
+  ReplicaReport,
+  Topology,
+  TransferOrder,
+} from '../../src/rpc/topology.js';
 import { SimMetadata, type SimMetadataStore } from '../sim/sim-metadata-store.js';
 import { VirtualClock } from './virtual-env.js';
 
@@ -84,14 +92,24 @@ export class WorldNode implements NodeSession {
     return this.topologies.at(-1)!;
   }
 
-  /** A report in which this node is in every group that it was born into, and leads as `leaderOf` says. */
-  reportOf(leaderOf: (groupId: number) => number, term = 1): NodeReport {
+  /** A report in which this node is in every group that it is wished in, and leads as `leaderOf` says. */
+  reportOf(
+    leaderOf: (groupId: number) => number,
+    term = 1,
+    votersOf: (group: GroupInfo) => readonly GroupMember[] = wishedMembers,
+  ): NodeReport {
     const groups = this.topology.tables.flatMap((table) => table.groups);
-    const mine = groups.filter((group) => group.birthNodeIds.includes(this.nodeId));
-    const replicas = mine.map(({ groupId }): ReplicaReport => {
+    const mine = groups.filter((group) => wishedNodeIds(group).includes(this.nodeId));
+    const replicas = mine.map((group): ReplicaReport => {
+      const { groupId } = group;
       const leaderNodeId = leaderOf(groupId);
       const role = leaderNodeId === this.nodeId ? 'leader' : 'follower';
-      return { groupId, role, leaderNodeId, term, lastIndex: 5, commitIndex: 5, appliedIndex: 5, keys: 0 };
+      const indexes = { lastIndex: 5, commitIndex: 5, appliedIndex: 5 };
+      const configuration = { voters: votersOf(group), learners: [], joint: false };
+      return {
+        ...{ groupId, role, leaderNodeId, term, ...indexes, keys: 0 },
+        ...(role === 'leader' && { configuration }),
+      };
     });
     return { nodeId: this.nodeId, epoch: this.topology.epoch, pid: 1000 + this.nodeId, replicas };
   }

@@ -88,6 +88,61 @@ test('those who remain get a leader even if only the removed know of the removal
   assert.deepEqual(network.leader.raft.status.configuration.votersOutgoing, []);
 });
 
+test('those who remain need nobody who is gone once a later change is on their disks, whatever else they forgot', () => {
+  const network = new Network(2);
+  network.elect(1);
+  network.advance(100);
+  network.raft(1).proposeConfiguration({ ...noChange, remove: [2] }, network.nowMs);
+  network.settle();
+  assert.deepEqual(network.raft(1).status.configuration.voters, [1]);
+  const confirm = { ...noChange, transition: 'confirm' } as const;
+  assert.equal(network.raft(1).proposeConfiguration(confirm, network.nowMs).kind, 'accepted');
+  network.settle();
+  assert.deepEqual(network.raft(1).status.configuration, plain([1]), 'it changes nothing');
+  const { log } = network.member(1);
+  const [removal, confirmation] = log.filter(({ kind }) => kind === 'configuration');
+  // The commit and what was applied are not on the disk of a member that restarts.
+  const forgets = (entries: readonly Entry[]) => core({ appliedIndex: 1 }, entries, [1, 2]);
+  const without = forgets(log.slice(0, removal!.index));
+  without.campaign(0);
+  assert.equal(without.status.role, 'preCandidate', 'it asks the removed, who may be gone');
+  const proven = forgets(log.slice(0, confirmation!.index));
+  for (let ready = proven.ready(); ready !== undefined; ready = proven.ready())
+    for (const { index } of ready.committed) proven.applied(index);
+  assert.deepEqual(proven.status.configuration.voters, [1]);
+  proven.campaign(0);
+  assert.equal(proven.status.role, 'leader');
+});
+
+test('a removed leader hands over only when all that it took is committed: nobody would tell it later', () => {
+  const network = new Network(3);
+  network.elect(1);
+  network.advance(100);
+  const removal = network.raft(1).proposeConfiguration({ ...noChange, remove: [1] }, network.nowMs);
+  const late = network.propose(1, 'late');
+  assert(removal.kind === 'accepted' && late.kind === 'accepted');
+  const held: Message[] = [];
+  network.passes = (message) => {
+    const isHeld = message.from === 3 && message.kind === 'appendReply' && message.index >= late.index;
+    if (isHeld) held.push(message);
+    return !isHeld;
+  };
+  network.post({
+    ...{ kind: 'appendReply', from: 3, to: 1, term: removal.term, index: removal.index },
+    ...{ rejected: false, hintIndex: 0, hintTerm: 0 },
+  });
+  network.advance(2500);
+  assert.deepEqual(network.raft(1).status.configuration.voters, [2, 3], 'removed');
+  assert(network.raft(1).status.commitIndex < late.index, 'and not told all');
+  assert.equal(network.sent.get('timeoutNow'), undefined);
+  network.passes = () => true;
+  for (const message of held) network.post(message);
+  network.advance(2000);
+  assert(network.raft(1).status.commitIndex >= late.index);
+  assert(network.member(1).machine.applied.some(({ data }) => data.toString() === 'late'));
+  assert(network.leader !== undefined && network.leader.id !== 1);
+});
+
 test('a learner counts for nothing and holds everything', () => {
   const network = new Network(1, { learners: [8, 9] });
   network.elect(1);

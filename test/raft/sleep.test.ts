@@ -193,6 +193,14 @@ test('a transfer, a change of members and a follower that reads wake a group', (
   assert.equal(byRead.member(2).reads[0]?.kind, 'ready');
 });
 
+test('a roused leader is followed again, as if it were used', () => {
+  const network = sleeping();
+  network.raft(1).rouse(network.nowMs);
+  network.advance(300);
+  assert(network.raft(1).peers.every(({ ackedSentAtMs }) => ackedSentAtMs + 300 > network.nowMs));
+  assert(!network.raft(2).status.asleep);
+});
+
 test('heartbeats of all groups of a node fall on the same moments', () => {
   const moments = [7, 31, 93].map((bornAtMs) => {
     const network = new Network(3);

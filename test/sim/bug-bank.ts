@@ -177,7 +177,7 @@ const JUDGES: readonly (readonly [words: RegExp, judge: string])[] = [
   [/elsewhere, .* on machine|a row of state|keys came or went|state of no replica/, 'equal replicas'],
   [/^waited|still refused|not settled/, 'liveness'],
   [/did not end/, 'endless loop'],
-  [/stopped: /, "the program's own invariant"],
+  [/stopped: |stays shut|is damaged/, "the program's own alarm"],
   [/at most .* are allowed|events wait/, 'bounds'],
   [
     /increments answered|acknowledged, .* possible|a word twice|is lost|never asked for/,

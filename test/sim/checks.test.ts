@@ -8,7 +8,7 @@ import { seededRandom } from '../../src/random.js';
 import { createCodec } from '../../src/rpc/codec.js';
 import { encodeBirth } from '../../src/slot/birth.js';
 import { type CommandEntry, encodeEntry } from '../../src/slot/entry.js';
-import type { BinlogRecord } from '../../src/storage/binlog.js';
+import type { BinlogEntry, BinlogRecord } from '../../src/storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../../src/storage/binlog-record.js';
 import { openBinlog } from '../../src/storage/binlog-recovery.js';
 import { DurableImage } from './checks/durable-image.js';
@@ -259,19 +259,19 @@ test('replicas that apply different bytes, a gap, too much, or time that goes ba
   const [one, other] = [watch.observer(() => 1001), watch.observer(() => 2001)];
   const replica = new Replica();
   replica.log.commitIndex = 9;
-  one.entryApplied!(replica.slot, 1, 1, entry(5));
-  other.entryApplied!(replica.slot, 1, 1, entry(6));
+  one.entryApplied!(replica.slot, command(1, 1, entry(5)));
+  other.entryApplied!(replica.slot, command(1, 1, entry(6)));
   assert.equal(faults.length, 1);
   replica.log.commitIndex = 1;
-  one.entryApplied!(replica.slot, 2, 1, entry(7));
+  one.entryApplied!(replica.slot, command(2, 1, entry(7)));
   assert.equal(faults.length, 2);
   replica.log.commitIndex = 9;
-  one.entryApplied!(replica.slot, 4, 1, entry(8));
+  one.entryApplied!(replica.slot, command(4, 1, entry(8)));
   assert.equal(faults.length, 4);
   const { oracles: clock, faults: back } = oracles();
   const late = clock.observer(() => 1001);
-  late.entryApplied!(replica.slot, 1, 1, entry(9));
-  late.entryApplied!(replica.slot, 2, 1, entry(8));
+  late.entryApplied!(replica.slot, command(1, 1, entry(9)));
+  late.entryApplied!(replica.slot, command(2, 1, entry(8)));
   assert.equal(back.length, 1);
 });
 
@@ -294,15 +294,15 @@ test('what is on disk is what was synced, and after a crash what survived', asyn
     entries(2, 1),
   ]);
   const image = new DurableImage();
-  assert.ok(image.logOf(files, 7)!.holds(2, 1));
+  assert.ok(image.logOf(files, 7, 1)!.holds(2, 1));
   await binlog.append([entries(2, 2)]);
-  assert.ok(image.logOf(files, 7)!.holds(2, 2) && !image.logOf(files, 7)!.holds(2, 1));
+  assert.ok(image.logOf(files, 7, 1)!.holds(2, 2) && !image.logOf(files, 7, 1)!.holds(2, 1));
   syncs = false;
   void binlog.append([entries(3, 2)]);
   await new Promise((resolve) => setImmediate(resolve));
-  assert.ok(!image.logOf(files, 7)!.reaches(3));
+  assert.ok(!image.logOf(files, 7, 1)!.reaches(3));
   files.crash(seededRandom(1), 'drop');
-  assert.ok(image.logOf(files, 7)!.holds(2, 2));
+  assert.ok(image.logOf(files, 7, 1)!.holds(2, 2));
 });
 
 test('a write that is acknowledged and not logged, logged twice, or refused and logged is found', () => {
@@ -323,3 +323,7 @@ test('a write that is acknowledged and not logged, logged twice, or refused and 
   ledger.applied(entry('c1s1.3'));
   assert.equal(faults.length, 3);
 });
+
+function command(index: number, term: number, data: Buffer): BinlogEntry {
+  return { index, term, kind: 'command', data };
+}

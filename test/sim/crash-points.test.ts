@@ -1,5 +1,6 @@
 /**
- * The scripted stories (crash-script.ts, install-story.ts), crashed at every one of their effects: one machine, then all at once.
+ * The scripted stories (crash-script.ts, install-story.ts), crashed at every one of their effects: one machine, then all at once;
+ * and one machine stopped in good order. The mode says what becomes of unsynced bytes.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,13 +20,14 @@ interface Case extends Omit<CrashPoint, 'effect'> {
 const CASES: readonly Case[] = [
   { who: 'one', mode: 'torn', every: 1 },
   { who: 'all', mode: 'torn', every: 1 },
+  { who: 'one', mode: 'stop', every: 1 },
   { who: 'one', mode: 'drop', every: 5 },
   { who: 'all', mode: 'drop', every: 5 },
 ];
 
 for (const [name, story, effectsMin] of STORIES) {
   for (const { who, mode, every } of CASES) {
-    test(`${name}: a crash of ${who} at one effect in ${every}, unsynced bytes: ${mode}`, async () => {
+    test(`${name}: an end of ${who} at one effect in ${every}: ${mode}`, async () => {
       const effects = await countEffects(story);
       assert.ok(effects >= effectsMin, `only ${effects} effects`);
       const failures: string[] = [];

@@ -18,7 +18,8 @@ export interface CrashPoint {
   /** Counted from 0. */
   readonly effect: number;
   readonly who: 'one' | 'all';
-  readonly mode: EndMode;
+  /** `stop`: no crash, but an orderly end that begins there. */
+  readonly mode: EndMode | 'stop';
 }
 
 export interface Story {
@@ -60,8 +61,8 @@ export function crashAt(story: Story, point: CrashPoint): Promise<RunResult> {
   const effect = (machine: SimMachine): boolean => {
     if (effects < 0 || effects++ !== point.effect) return false;
     const victims = point.who === 'one' ? [machine] : world!.machines;
-    for (const victim of victims) crash(world!, victim, point.mode);
-    return true;
+    for (const victim of victims) end(world!, victim, point.mode);
+    return point.mode !== 'stop';
   };
   return runWorld({ seed: SEED, scenario: story.scenario, effect }, async (own) => {
     world = own;
@@ -73,7 +74,21 @@ export function crashAt(story: Story, point: CrashPoint): Promise<RunResult> {
   });
 }
 
-export function crash(world: World, machine: SimMachine, mode: EndMode): void {
+function end(world: World, machine: SimMachine, mode: CrashPoint['mode']): void {
+  const { life } = machine;
+  if (mode !== 'stop') crash(world, machine, mode);
+  else if (life !== undefined) world.scheduler.after(1, 'stop', life, () => void stop(world, machine));
+}
+
+async function stop(world: World, machine: SimMachine): Promise<void> {
+  const { node, life } = machine;
+  if (node === undefined || node.stopping) return;
+  await node.close();
+  // Not from within: the life must not end in the middle of its own event.
+  world.scheduler.after(1, 'stopped', life, () => crash(world, machine, 'kill'));
+}
+
+function crash(world: World, machine: SimMachine, mode: EndMode): void {
   if (machine.life === undefined) return;
   world.endMachine(machine, mode);
   world.scheduler.after(DOWN_US, 'reboot', undefined, () => world.bootIfDown(machine));

@@ -26,6 +26,7 @@ export const FAULT_KINDS = [
   'checkpoint',
   'diskFull',
   'slowDisk',
+  'membership',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
@@ -38,6 +39,8 @@ export interface PlannedFault {
   readonly kind: FaultKind;
   /** Counted from 1. */
   readonly machine: number;
+  /** True: where it strikes, rather, is a machine that leads some group then. */
+  readonly atLeader: boolean;
   readonly durationUs: number;
   /** The seed of its dice. */
   readonly dice: number;
@@ -46,13 +49,13 @@ export interface PlannedFault {
 export interface FaultSettings {
   readonly count: number;
   readonly durationUsMax: number;
+  /** About how long an election takes: half of the faults last about as long, because there leaderships overlap. */
+  readonly electionUs: number;
   /** One fault in so many lasts up to four times as long. */
   readonly longEvery: number;
   /** Weights; what is not named never happens. */
   readonly weights: Partial<Record<FaultKind, number>>;
 }
-
-export const NO_FAULTS: FaultSettings = { count: 0, durationUsMax: 1, longEvery: 1, weights: {} };
 
 export function planFaults(
   random: Random,
@@ -68,12 +71,19 @@ export function planFaults(
   const faults = Array.from({ length: settings.count }, () => {
     const kind = kinds[random.below(kinds.length)]!;
     const machine = 1 + random.below(machines);
-    const long = random.below(settings.longEvery) === 0 ? 4 : 1;
-    const durationUs = 1 + random.below(settings.durationUsMax * long);
-    return { atUs: momentOf(random, lifeUs, bursts), kind, machine, durationUs, dice: random.u32() };
+    const durationUs = durationOf(random, settings);
+    const atLeader = random.below(2) === 0;
+    const atUs = momentOf(random, lifeUs, bursts);
+    return { atUs, kind, machine, atLeader, durationUs, dice: random.u32() };
   });
   faults.sort((a, b) => a.atUs - b.atUs);
   return faults.map((fault, i) => ({ number: i + 1, ...fault }));
+}
+
+function durationOf(random: Random, { durationUsMax, electionUs, longEvery }: FaultSettings): number {
+  if (random.below(2) === 0) return Math.floor(electionUs * (0.5 + 2 * random.float()));
+  const long = random.below(longEvery) === 0 ? 4 : 1;
+  return 1 + random.below(durationUsMax * long);
 }
 
 /** Three in four within a burst. */

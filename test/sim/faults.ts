@@ -22,6 +22,7 @@ interface Strike {
 /** Waits for an effect of its machine. */
 interface Ambush {
   readonly fault: PlannedFault;
+  readonly machine: SimMachine;
   readonly effect: string;
   readonly mode: EndMode;
   left: number;
@@ -31,6 +32,8 @@ interface Ambush {
 type Striker = (strike: Strike) => string | 'later' | undefined;
 
 const CUT_MODES: readonly EndMode[] = ['drop', 'torn', 'scattered'];
+/** What an operator may ask for; more than there are nodes is refused. */
+const REPLICA_COUNTS = [1, 3, 5];
 const END_MODES: readonly EndMode[] = ['kill', ...CUT_MODES];
 /** Mostly the machine's death: that of the process alone loses nothing. */
 const AMBUSH_MODES: readonly EndMode[] = [...CUT_MODES, ...END_MODES];
@@ -76,6 +79,7 @@ export class Faults {
     checkpoint: (strike) => this.checkpoint(strike),
     diskFull: (strike) => this.diskFull(strike),
     slowDisk: (strike) => this.slowDisk(strike),
+    membership: (strike) => this.membership(strike),
   };
 
   constructor(private readonly world: World) {}
@@ -104,7 +108,7 @@ export class Faults {
   beforeEffect(machine: SimMachine, kind: string): boolean {
     for (const ambush of this.ambushes) {
       const { fault, effect, mode } = ambush;
-      if (fault.machine !== machine.number || !kind.startsWith(effect) || ambush.left-- > 0) continue;
+      if (ambush.machine !== machine || !kind.startsWith(effect) || ambush.left-- > 0) continue;
       this.ambushes.splice(this.ambushes.indexOf(ambush), 1);
       this.tell(fault, `${this.crash(fault, machine, mode)} before ${kind}`);
       return true;
@@ -114,11 +118,18 @@ export class Faults {
 
   /** What finds nothing to strike comes back some times. */
   private strike(fault: PlannedFault, attemptsLeft = ATTEMPTS_MAX): void {
-    const machine = this.world.machines[fault.machine - 1]!;
-    const did = this.strikers[fault.kind]({ fault, machine, random: seededRandom(fault.dice, 0xfa17) });
+    const random = seededRandom(fault.dice, 0xfa17);
+    const did = this.strikers[fault.kind]({ fault, machine: this.machineOf(fault, random), random });
     if (did === undefined && attemptsLeft > 1)
       this.after(ATTEMPT_EVERY_US, () => this.strike(fault, attemptsLeft - 1));
     if (did !== undefined && did !== 'later') this.tell(fault, did);
+  }
+
+  private machineOf(fault: PlannedFault, random: Random): SimMachine {
+    const leads = ({ node }: SimMachine): boolean =>
+      [...(node?.replicas.all ?? [])].some((slot) => slot.isLeader);
+    const leaders = fault.atLeader ? this.world.machines.filter(leads) : [];
+    return leaders.length > 0 ? pick(random, leaders) : this.world.machines[fault.machine - 1]!;
   }
 
   private tell({ number, kind, durationUs }: PlannedFault, did: string): void {
@@ -135,9 +146,9 @@ export class Faults {
     return `machine ${machine.number} ends, ${mode}`;
   }
 
-  private ambush({ fault, random }: Strike): 'later' {
+  private ambush({ fault, machine, random }: Strike): 'later' {
     const effect = pick(random, AMBUSH_EFFECTS);
-    this.ambushes.push({ fault, effect, mode: pick(random, AMBUSH_MODES), left: random.below(12) });
+    this.ambushes.push({ fault, machine, effect, mode: pick(random, AMBUSH_MODES), left: random.below(12) });
     return 'later';
   }
 
@@ -262,6 +273,16 @@ export class Faults {
       machine.slowness = 1;
     });
     return `the disk of machine ${machine.number} is slow, times ${machine.slowness}`;
+  }
+
+  /** Another number of replicas is wished, whatever became of the wish before. */
+  private membership({ random }: Strike): string | undefined {
+    const { pm } = this.world.placement;
+    if (pm === undefined) return undefined;
+    const replicas = pick(random, REPLICA_COUNTS);
+    // Refused, or its answer lost with PM: then it is not wished, or is.
+    pm.manager.setReplicas('default', replicas).catch(() => {});
+    return `table default shall have ${replicas} replicas`;
   }
 
   private drawPartition({ nodeId }: SimMachine, random: Random): Partition | undefined {

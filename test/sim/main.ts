@@ -33,6 +33,8 @@ const OPTIONS = {
   'shrink-seconds': { type: 'string' },
 } as const;
 
+/** An empty list of faults or clients. */
+const NONE = 'none';
 /** Failures of a batch that are made smaller, and the time for each. */
 const SHRUNK_MAX = 3;
 const SHRINK_SECONDS = 40;
@@ -60,15 +62,19 @@ function number(name: string, text: string): number {
 }
 
 function numbers(name: string, list: string): number[] {
-  return list.split(',').flatMap((text) => (text === '' ? [] : [number(name, text)]));
+  return list === NONE ? [] : list.split(',').map((text) => number(name, text));
+}
+
+function listOf(numbers: readonly number[]): string {
+  return numbers.length === 0 ? NONE : numbers.join(',');
 }
 
 /** The command that plays a run again. */
 export function commandOf(seed: number, options: RunOptions): string {
   const words = ['npm run sim --', `--seed ${seed}`];
   if (options.form === 'short') words.push('--short');
-  if (options.faults !== undefined) words.push(`--faults ${options.faults.join(',')}`);
-  if (options.clients !== undefined) words.push(`--clients ${options.clients.join(',')}`);
+  if (options.faults !== undefined) words.push(`--faults ${listOf(options.faults)}`);
+  if (options.clients !== undefined) words.push(`--clients ${listOf(options.clients)}`);
   if (options.commands !== undefined) words.push(`--commands ${options.commands}`);
   return words.join(' ');
 }

@@ -9,6 +9,7 @@ import { Leader } from '../../src/raft/leader.js';
 import { Progress } from '../../src/raft/progress.js';
 import { Raft } from '../../src/raft/raft.js';
 import { ReadRounds } from '../../src/raft/read.js';
+import { Rest } from '../../src/raft/rest.js';
 import { Transfer } from '../../src/raft/transfer.js';
 import { EntryRun } from '../../src/slot/apply.js';
 import { Requests, type SlotRequest } from '../../src/slot/requests.js';
@@ -83,9 +84,40 @@ around(Leader.prototype, 'leaseHolds', (leader: Leader, _given, call) => {
   return holds;
 });
 
-around(ReadRounds.prototype, 'answerArrived', (rounds: ReadRounds, _given, call) => {
-  met('read served by lease', rounds['state'].configuration.voters.length > 1);
+around(ReadRounds.prototype, 'answerLeased', (rounds: ReadRounds, _given, call) => {
+  const before = rounds['arrived'].length;
+  call();
+  met('read served by lease', rounds['arrived'].length < before);
+});
+
+around(Leader.prototype, 'handOverWhenRemoved', (leader: Leader, _given, call) => {
+  const before = leader.transfer.underWay;
+  call();
+  met('removed leader hands over', !before && leader.transfer.underWay);
+});
+
+around(Rest.prototype, 'fallAsleepWhenAllDo', (rest: Rest, _given, call) => {
+  const before = rest.asleep;
+  call();
+  met('group slept', !before && rest.asleep);
+});
+
+around(Rest.prototype, 'use', (rest: Rest, _given, call) => {
+  met('sleeping leader woken', rest.asleep);
   return call();
+});
+
+around(Raft.prototype, 'suspectLeader', (raft: Raft, [leader], call) => {
+  const { asleep, role, leader: own } = raft.status;
+  met('voter suspects its leader', role === 'follower' && own === leader);
+  call();
+  met('sleeper woken by a node that is gone', asleep && !raft.status.asleep);
+});
+
+around(Raft.prototype, 'wokenBy', (_raft, _given, call) => {
+  const only = call();
+  met('sleeper asked for a pre-vote', only === true);
+  return only;
 });
 
 around(ReadRounds.prototype, 'refuseAll', (rounds: ReadRounds, _given, call) => {
@@ -111,6 +143,7 @@ around(EntryRun.prototype, 'go', (_run, _given, call) => {
 });
 
 around(Requests.prototype, 'take', (requests: Requests<unknown>, [request], call) => {
+  met('read served by a follower', (request as SlotRequest<unknown>).here);
   call();
   const lane = requests['lanes'].get((request as SlotRequest<unknown>).session);
   met('session order held back', lane !== undefined && lane.held.length > 0);

@@ -38,6 +38,8 @@ const MUST_HAVE_MET = [
   'fault transfer',
   'fault diskFull',
   'fault slowDisk',
+  'fault membership',
+  'newcomers elected',
   'snapshot begin',
   'snapshot cancel',
   'snapshot busy',

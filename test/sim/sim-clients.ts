@@ -23,6 +23,8 @@ export interface ClientsWorld {
 export interface ClientSettings {
   readonly pipeline: number;
   readonly thinkUsMax: number;
+  /** READONLY: its reads are served by the replica of its own node. */
+  readonly readsHere?: boolean;
 }
 
 /** What a client is to do: ask this, look again then, or ask nothing more. */
@@ -101,6 +103,9 @@ export class SimClient {
       reply: (reply) => current() && this.take(reply),
       closed: () => current() && this.lost(),
     });
+    if (this.connection === undefined || this.settings.readsHere !== true) return;
+    this.waiting.push(READONLY);
+    this.connection.send(encodeCommand(READONLY.argv));
   }
 
   /** Answers how long there will be nothing to ask. */
@@ -151,6 +156,8 @@ export class SimClient {
     this.world.scheduler.after(atLeastUs + this.random.below(usMax), kind, undefined, run);
   }
 }
+
+const READONLY: Command = { argv: ['READONLY'], settle: () => {} };
 
 /** These say that nothing happened and nothing will. */
 const REFUSALS = ['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'ERR the disk is nearly full'];

@@ -175,6 +175,10 @@ export class SimPlacementClient implements PlacementClient {
       ended: (why) => this.ended(session, why),
     });
     this.session = session;
+    // A PM that dies with our first word unread ends no session that it knows of.
+    this.life.after(ANSWER_TIMEOUT_MS, () => {
+      if (!session.up) this.ended(session, 'no answer');
+    });
     session.toPm(() => {
       try {
         pm.manager.openSession(session, identity.clusterId, this.registrationKey);

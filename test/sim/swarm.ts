@@ -101,6 +101,7 @@ export function scenarioOf(seed: number, form: Form = 'long'): Scenario {
   const jumps = random.below(3) === 0;
   const machines = pick(random, [1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 7]);
   const { lifeUs } = settings;
+  const node = nodeSettings(random, settings);
   const activity = activitySettings(random, settings);
   const bursts = drawBursts(random, activity, lifeUs);
   return {
@@ -109,7 +110,7 @@ export function scenarioOf(seed: number, form: Form = 'long'): Scenario {
     slots: pick(random, [1, 2, 4]),
     replicas: machines >= 5 ? pick(random, [3, 5]) : 3,
     balanceLeaders: random.below(2) === 0,
-    node: nodeSettings(random, settings),
+    node,
     network: networkSettings(random),
     disk: {
       operationUsMax: 150,
@@ -127,10 +128,11 @@ export function scenarioOf(seed: number, form: Form = 'long'): Scenario {
     clients: Array.from({ length: 2 + random.below(4) }, () => ({
       pipeline: pick(random, [1, 2, 4, 8]),
       thinkUsMax: pick(random, [3000, 20_000, 60_000]),
+      readsHere: random.below(3) === 0,
     })),
     lifeUs,
     bursts,
-    faults: faultPlan(random, settings, machines, jumps, bursts),
+    faults: faultPlan(random, settings, machines, node.slot.raft.electionTimeoutMs, jumps, bursts),
     commands: activity.commands,
     answersMin: settings.answersMin,
     wallOffsetMsMax: jumps ? 5000 : 20,
@@ -171,33 +173,37 @@ function faultPlan(
   random: Random,
   settings: FormSettings,
   machines: number,
+  electionTimeoutMs: number,
   clockJumps: boolean,
   bursts: readonly Burst[],
 ): readonly PlannedFault[] {
   // Swarm: a third of the kinds is left out of each run, so that the others meet undisturbed. Crashes are in most.
   const on = (weight: number): number => (random.below(3) === 0 ? 0 : weight);
+  const among = (weight: number): number => (machines === 1 ? 0 : weight);
   const weights: Record<FaultKind, number> = {
-    crash: random.below(8) === 0 ? 0 : 4,
+    crash: random.below(8) === 0 ? 1 : 4,
     crashAtEffect: random.below(8) === 0 ? 0 : 6,
     crashAll: on(1),
     stop: on(1),
-    partition: on(4),
-    flap: on(1),
-    clog: on(2),
-    reset: on(2),
+    partition: among(on(4)),
+    flap: among(on(1)),
+    clog: among(on(2)),
+    reset: among(on(2)),
     pause: on(2),
     block: on(2),
     clockJump: clockJumps ? 2 : 0,
     placement: on(1),
     disconnect: on(1),
-    transfer: on(2),
+    transfer: among(on(2)),
     checkpoint: on(2),
     diskFull: on(1),
     slowDisk: on(1),
+    membership: on(2),
   };
   const plan = {
     count: pick(random, settings.faults),
     durationUsMax: pick(random, settings.faultUsMax),
+    electionUs: electionTimeoutMs * 1000,
     longEvery: 8,
     weights,
   };

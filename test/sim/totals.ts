@@ -7,6 +7,9 @@ import { type Floors, type Form, floorsOf } from './swarm.js';
 /** Checker budgets that ran out; more of them and the judge is blind. */
 const UNDECIDED_SHARE_MAX = 0.01;
 
+/** Of fewer seeds no share is asked for. */
+const SHARED_SEEDS_MIN = 20;
+
 export class Totals {
   seeds = 0;
   failures = 0;
@@ -48,7 +51,7 @@ export class Totals {
   shortcomings(): readonly string[] {
     const ran = this.seeds - this.failures;
     const missing = [...this.thin];
-    if (this.losing < ran * this.floors.losingShare)
+    if (ran >= SHARED_SEEDS_MIN && this.losing < ran * this.floors.losingShare)
       missing.push(`only ${this.losing} of ${ran} seeds lost unsynced data`);
     const judged = this.counters.get('keys judged') ?? 0;
     if (this.undecided > judged * UNDECIDED_SHARE_MAX)

@@ -6,7 +6,10 @@
  */
 import { invariant } from '../../src/assert.js';
 import type { Log } from '../../src/env.js';
+import { wishOf } from '../../src/node/members.js';
+import { isAsWished } from '../../src/node/membership-plan.js';
 import type { NodeSlot } from '../../src/node/replicas.js';
+import { isJoint } from '../../src/raft/membership.js';
 import type { Message } from '../../src/raft/message.js';
 import { type Random, seededRandom } from '../../src/random.js';
 import { createCodec } from '../../src/rpc/codec.js';
@@ -124,6 +127,9 @@ export class World {
   endMachine(machine: SimMachine, mode: EndMode): void {
     this.counted(`end ${mode}`);
     if (machine.node?.checkpointer['running'] !== undefined) this.met('checkpoint crossed by a crash');
+    if ((machine.node?.snapshots.active ?? 0) > 0) this.met('snapshot crossed by a crash');
+    for (const slot of machine.node?.replicas.all ?? [])
+      if (isJoint(slot.status.configuration)) this.met('joint crossed by a crash');
     machine.end(mode, this.endDice);
     for (const connection of this.connections.get(machine) ?? []) connection.serverDied();
     this.connections.delete(machine);
@@ -173,9 +179,26 @@ export class World {
     return this.groupIds().every((groupId) => this.replicasOf(groupId).some((slot) => slot.isLeader));
   }
 
-  /** One leader each, and every replica has applied all that any has. */
+  /** The replicas that there are, and their leader says that there are, are those that are wished. */
+  allAsWished(): boolean {
+    const groups = this.placement.topology?.tables.flatMap((table) => table.groups) ?? [];
+    return groups.every((group) => {
+      const replicas = this.replicasOf(group.groupId);
+      const wish = wishOf(group);
+      const leader = replicas.find((slot) => slot.isLeader);
+      return (
+        replicas.length === wish.length &&
+        replicas.every((slot) => wish.includes(slot.birth.memberId)) &&
+        leader !== undefined &&
+        isAsWished(leader.status.configuration, wish)
+      );
+    });
+  }
+
+  /** Wished members only, one leader each, and every replica has applied all that any has. */
   allEqual(): boolean {
-    if (!this.allLed() || this.machines.some(({ node }) => node!.snapshots.active > 0)) return false;
+    if (!this.allLed() || !this.allAsWished()) return false;
+    if (this.machines.some(({ node }) => node!.snapshots.active > 0)) return false;
     return this.groupIds().every((groupId) => {
       const statuses = this.replicasOf(groupId).map((slot) => ({
         ...slot.status,
@@ -199,11 +222,15 @@ export class World {
       const slots = [...(node?.replicas.all ?? [])].map((slot) => {
         const { role, term, leader, lastIndex, commitIndex } = slot.status;
         const { index } = slot.appliedTo;
-        return `  group ${slot.birth.groupId}: ${role}, term ${term}, leader ${leader}, last ${lastIndex}, commit ${commitIndex}, applied ${index}`;
+        const place = `group ${slot.birth.groupId}, member ${slot.birth.memberId}`;
+        const members = JSON.stringify(slot.status.configuration);
+        return `  ${place}: ${role}, term ${term}, leader ${leader}, last ${lastIndex}, commit ${commitIndex}, applied ${index}, ${members}`;
       });
       return [`machine ${number}, node ${nodeId}: ${state}`, ...slots].join('\n');
     });
-    return lines.join('\n');
+    const groups = this.placement.topology?.tables.flatMap((table) => table.groups) ?? [];
+    const wishes = groups.map((group) => `group ${group.groupId} shall be ${wishOf(group).join(' ')}`);
+    return [...lines, ...wishes].join('\n');
   }
 
   met(path: RarePath): void {

@@ -268,7 +268,7 @@ export class Group {
       send: (_slot, message) => this.send(id, message, event),
       statusChanged: () => {},
       snapshots,
-      entryApplied: (_slot, index) => event(`applied ${index}`),
+      entryApplied: (_slot, { index }) => event(`applied ${index}`),
       applyHeld: () => gauges.applyHeld,
       sharers: () => 1,
       isDown: () => false,

@@ -4,8 +4,9 @@
  */
 import { crc32c } from '@node-rs/crc32';
 import type { NodeSlot } from '../../../src/node/replicas.js';
-import type { Entry } from '../../../src/raft/message.js';
+import { decodeMembershipStep } from '../../../src/raft/membership.js';
 import { type CommandEntry, decodeEntry } from '../../../src/slot/entry.js';
+import type { BinlogEntry } from '../../../src/storage/binlog.js';
 import type { Tell } from './tell.js';
 
 interface AppliedEntry {
@@ -23,7 +24,6 @@ export class Applied {
 
   constructor(
     private readonly tell: Tell,
-    private readonly kindAt: (groupId: number, index: number, term: number) => Entry['kind'] | undefined,
     /** Each command entry once, when somebody applies it first. */
     private readonly firstApplied: (entry: CommandEntry) => void,
   ) {}
@@ -32,8 +32,9 @@ export class Applied {
     return this.groups.get(groupId)?.length ?? 0;
   }
 
-  entryApplied(ownerId: number, slot: NodeSlot, index: number, term: number, data: Buffer): void {
+  entryApplied(ownerId: number, slot: NodeSlot, entry: BinlogEntry): void {
     const { groupId } = slot.birth;
+    const { index, term, data } = entry;
     this.checkPosition(ownerId, slot, index);
     let list = this.groups.get(groupId);
     if (list === undefined) {
@@ -42,7 +43,7 @@ export class Applied {
     }
     const first = list[index - 1];
     const checksum = crc32c(data);
-    if (first === undefined) this.takeFirst(groupId, list, index, term, data, checksum);
+    if (first === undefined) this.takeFirst(groupId, list, entry, checksum);
     else if (first.term !== term || first.checksum !== checksum) {
       const both = [first, { term, checksum }].map((entry) => JSON.stringify(entry)).join(' and as ');
       this.tell.fail(`group ${groupId}: entry ${index} was applied as ${both}`);
@@ -52,7 +53,7 @@ export class Applied {
   /** Applying goes on after the snapshot: it must be of what somebody has applied, and take nothing back. */
   snapshotInstalled(ownerId: number, slot: NodeSlot): void {
     const { groupId } = slot.birth;
-    const key = `${ownerId}/${groupId}`;
+    const key = placeOf(ownerId, slot);
     const { index, term } = slot.appliedTo;
     const before = this.positions.get(key) ?? 0;
     if (index <= before)
@@ -69,29 +70,36 @@ export class Applied {
   private takeFirst(
     groupId: number,
     list: AppliedEntry[],
-    index: number,
-    term: number,
-    data: Buffer,
+    { index, term, kind, data }: BinlogEntry,
     checksum: number,
   ): void {
     if (index !== list.length + 1)
       this.tell.fail(`group ${groupId}: ${index} applied first, ${list.length} is the last known`);
     const before = list[index - 2]?.timeMs ?? 0;
     // A leader's first entry and a configuration carry no stamp.
-    const stamped = data.length > 0 && this.kindAt(groupId, index, term) !== 'configuration';
-    const entry = stamped ? decodeEntry(data) : undefined;
+    const entry = kind === 'command' ? decodeEntry(data) : undefined;
     const timeMs = entry?.timeMs ?? before;
     if (timeMs < before)
       this.tell.fail(`group ${groupId}: slot time goes back from ${before} to ${timeMs} at entry ${index}`);
     list.push({ term, timeMs, checksum });
+    if (kind === 'configuration') this.countStep(data);
     if (entry === undefined) return;
     if (entry.groups.length === 0) this.tell.counted('clock entry logged');
     this.firstApplied(entry);
   }
 
+  private countStep(data: Buffer): void {
+    const step = decodeMembershipStep(data);
+    if (step.kind === 'enterJoint') this.tell.counted('joint entered');
+    if (step.kind === 'leaveJoint') return;
+    const kinds = step.operations.map(({ kind }) => kind);
+    if (kinds.includes('learner')) this.tell.counted('learner added');
+    if (kinds.includes('voter')) this.tell.counted('learner promoted');
+  }
+
   private checkPosition(ownerId: number, slot: NodeSlot, index: number): void {
     const { groupId } = slot.birth;
-    const key = `${ownerId}/${groupId}`;
+    const key = placeOf(ownerId, slot);
     const before = this.positions.get(key);
     if (before !== undefined && index !== before + 1)
       this.tell.fail(`group ${groupId}: ${ownerId} applied ${index} after ${before}`);
@@ -100,4 +108,9 @@ export class Applied {
     if (index > commitIndex)
       this.tell.fail(`group ${groupId}: ${ownerId} applied ${index}, committed is ${commitIndex}`);
   }
+}
+
+/** A group that comes back to a node begins anew. */
+function placeOf(ownerId: number, slot: NodeSlot): string {
+  return `${ownerId}/${slot.birth.groupId}/${slot.replicaId}`;
 }

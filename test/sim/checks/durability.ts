@@ -22,7 +22,7 @@ export interface Disk {
 }
 
 export class Durability {
-  /** The engine's applied index, by `nodeId/groupId`. */
+  /** The engine's applied index, by `memberId/groupId`. */
   private readonly checkpoints = new Map<string, number>();
 
   constructor(
@@ -58,7 +58,7 @@ export class Durability {
     const { memberId, groupId } = slot.birth;
     const log = this.logOf(memberId, groupId);
     const { term, votedFor, log: own } = raftState(slot);
-    const checkpoint = this.checkpoints.get(`${nodeOf(memberId)}/${groupId}`) ?? 0;
+    const checkpoint = this.checkpoints.get(`${memberId}/${groupId}`) ?? 0;
     if (slot.appliedTo.index < checkpoint)
       this.fail(groupId, memberId, `opened at ${slot.appliedTo.index}, its engine holds ${checkpoint}`);
     if (log === undefined) return;
@@ -77,7 +77,7 @@ export class Durability {
 
   look(slot: NodeSlot): void {
     const { memberId, groupId } = slot.birth;
-    this.checkpoints.set(`${nodeOf(memberId)}/${groupId}`, durableIndex(slot));
+    this.checkpoints.set(`${memberId}/${groupId}`, durableIndex(slot));
   }
 
   private mustHaveVoted(groupId: number, { from, term }: Message, candidate: MemberId): void {
@@ -96,7 +96,7 @@ export class Durability {
 
   private logOf(member: MemberId, groupId: number): DurableLog | undefined {
     const disk = this.disks().find(({ nodeId }) => nodeId === nodeOf(member));
-    return disk?.image.logOf(disk.files, groupId);
+    return disk?.image.logOf(disk.files, groupId, member);
   }
 
   private fail(groupId: number, member: MemberId, why: string): void {

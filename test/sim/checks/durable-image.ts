@@ -16,6 +16,7 @@ import type { SimFiles } from '../sim-files.js';
 
 export class DurableLog {
   groupId = 0;
+  memberId = 0;
   hardState = { term: 0, votedFor: 0, commit: 0 };
   dead = false;
   /** All up to here is held by something else: a snapshot, or the engine. */
@@ -35,7 +36,7 @@ export class DurableLog {
   take(record: StoredRecord): void {
     switch (record.kind) {
       case 'birth':
-        this.groupId = decodeBirth(record.birth).groupId;
+        ({ groupId: this.groupId, memberId: this.memberId } = decodeBirth(record.birth));
         return;
       case 'hardState':
         this.hardState = record;
@@ -66,10 +67,11 @@ export class DurableImage {
   /** `entriesCopied`: purge carried some forward. */
   constructor(private readonly entriesCopied: () => void = () => {}) {}
 
-  /** Of the living replica of a group. */
-  logOf(files: SimFiles, groupId: number): DurableLog | undefined {
+  /** Of a member of a group, if it lives here. */
+  logOf(files: SimFiles, groupId: number, memberId: number): DurableLog | undefined {
     this.refresh(files);
-    for (const log of this.logs.values()) if (log.groupId === groupId && !log.dead) return log;
+    for (const log of this.logs.values())
+      if (log.groupId === groupId && log.memberId === memberId && !log.dead) return log;
     return undefined;
   }
 

@@ -22,25 +22,21 @@ interface Committed {
 
 /** One group, over all replicas and lives. */
 class GroupLog {
-  /** By index: who holds this term there holds this prefix, which ends in an entry of this kind. */
-  private readonly prefixes: Map<number, { readonly hash: number; readonly kind: Entry['kind'] }>[] = [];
+  /** By index: who holds this term there holds this prefix. */
+  private readonly prefixes: Map<number, number>[] = [];
   /** By index - 1. */
   readonly committed: Committed[] = [];
 
   hashAt(index: number, term: number): number | undefined {
-    return index === 0 ? 0 : this.prefixes[index]?.get(term)?.hash;
+    return index === 0 ? 0 : this.prefixes[index]?.get(term);
   }
 
   /** False where another prefix is known to lie under the same index and term. */
-  holds({ index, term, kind }: Entry, hash: number): boolean {
+  holds({ index, term }: Entry, hash: number): boolean {
     this.prefixes[index] ??= new Map();
     const known = this.prefixes[index].get(term);
-    if (known === undefined) this.prefixes[index].set(term, { hash, kind });
-    return known === undefined || known.hash === hash;
-  }
-
-  kindAt(index: number, term: number): Entry['kind'] | undefined {
-    return this.prefixes[index]?.get(term)?.kind;
+    if (known === undefined) this.prefixes[index].set(term, hash);
+    return known === undefined || known === hash;
   }
 
   /** Where what was committed before `term` ends. */
@@ -104,10 +100,6 @@ export class Logs {
   /** How much of a group is known committed. */
   committedTo(groupId: number): number {
     return this.groups.get(groupId)?.committed.length ?? 0;
-  }
-
-  kindAt(groupId: number, index: number, term: number): Entry['kind'] | undefined {
-    return this.groups.get(groupId)?.kindAt(index, term);
   }
 
   private groupOf({ birth: { groupId } }: NodeSlot): GroupLog {

@@ -48,20 +48,16 @@ export class Oracles {
     this.elections = new Elections(tell);
     this.durability = new Durability(tell, disks);
     this.logs = new Logs(tell, this.durability);
-    this.applied = new Applied(
-      tell,
-      (groupId, index, term) => this.logs.kindAt(groupId, index, term),
-      (entry) => this.ledger.applied(entry),
-    );
+    this.applied = new Applied(tell, (entry) => this.ledger.applied(entry));
     this.bounds = new Bounds(tell, settings);
   }
 
   /** For one life of one process. */
   observer(ownerId: () => number): NodeObserver {
     return {
-      entryApplied: (slot, index, term, data) => {
-        if (index <= replayedIndex(slot)) this.parts.tell.counted('entry replayed at start');
-        this.applied.entryApplied(ownerId(), slot, index, term, data);
+      entryApplied: (slot, entry) => {
+        if (entry.index <= replayedIndex(slot)) this.parts.tell.counted('entry replayed at start');
+        this.applied.entryApplied(ownerId(), slot, entry);
       },
       statusChanged: (slot) => this.statusChanged(ownerId(), slot),
       snapshotInstalled: (slot) => this.applied.snapshotInstalled(ownerId(), slot),
@@ -100,6 +96,7 @@ export class Oracles {
     if (role !== 'leader' || configuration.voters.length === 1) return;
     if (!this.elections.leads(slot.birth.groupId, term, ownerId)) return;
     this.parts.tell.counted('leaders elected');
+    if (slot.birth.voters.length === 0) this.parts.tell.counted('newcomers elected');
     this.parts.leaderElected?.(slot);
   }
 }
