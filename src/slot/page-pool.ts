@@ -20,6 +20,8 @@ interface PageCell {
   /** undefined: freed. */
   readonly content: TreePage | undefined;
   readonly bytes: number;
+  /** Read since the last look for pages to evict: it has another chance. So the upper levels of trees in use stay. */
+  used: boolean;
 }
 
 /** Pages of one life. */
@@ -86,6 +88,7 @@ export class PagePool {
     const cell = this.shelves.get(life.name)?.cells.get(page);
     if (cell === undefined) return undefined;
     invariant(cell.content !== undefined, 'a freed page is read', { ...life, page });
+    cell.used = true;
     return cell.content;
   }
 
@@ -185,13 +188,22 @@ export class PagePool {
     });
   }
 
-  /** Drops clean pages, oldest life first, until at most `bytes` are held. */
+  /** Drops clean pages, oldest life first, until at most `bytes` are held; those not read lately before the others. */
   evict(bytes: number, pinned: ReadonlySet<string>): void {
+    this.evictFrom(bytes, pinned, true);
+    this.evictFrom(bytes, pinned, false);
+  }
+
+  private evictFrom(bytes: number, pinned: ReadonlySet<string>, sparesUsed: boolean): void {
     for (const [name, shelf] of this.shelves) {
       const writing = this.frozen?.shelves.get(name)?.cells;
       for (const [page, cell] of shelf.cells) {
         if (this.bytes <= bytes) return;
         if (shelf.dirty.get(page) === cell || writing?.get(page) === cell) continue;
+        if (sparesUsed && cell.used) {
+          cell.used = false;
+          continue;
+        }
         if (pinned.has(pinName({ life: shelf.life, page }))) continue;
         this.drop(shelf, page, cell);
         shelf.whole = false;
@@ -226,7 +238,7 @@ export class PagePool {
 
 function cellOf(content: TreePage | undefined): PageCell {
   const bytes = content === undefined ? 0 : sizeOf(content) + rowsOf(content) * ROW_OVERHEAD_BYTES;
-  return { content, bytes: bytes + PAGE_OVERHEAD_BYTES };
+  return { content, bytes: bytes + PAGE_OVERHEAD_BYTES, used: false };
 }
 
 /** The engine writes of frozen pages, one at a time: the caller may pause between any two. */
