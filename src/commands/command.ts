@@ -30,7 +30,17 @@ export interface RowBase {
   readonly name: string;
   readonly summary: string;
   readonly since: string;
-  readonly group: 'string' | 'generic' | 'connection' | 'server' | 'cluster' | 'transactions';
+  readonly group:
+    | 'string'
+    | 'hash'
+    | 'set'
+    | 'sorted-set'
+    | 'list'
+    | 'generic'
+    | 'connection'
+    | 'server'
+    | 'cluster'
+    | 'transactions';
   readonly complexity: string;
   /** As Redis: the count with the name; negative: at least. */
   readonly arity: number;

@@ -142,10 +142,8 @@ const copy = {
   write(txn, args) {
     const replace = mayReplace(args);
     txn.prefetch([args[1]!, args[2]!]);
-    const record = txn.get(args[1]!);
-    if (record === undefined || (!replace && txn.get(args[2]!) !== undefined)) return integer(0);
-    txn.put(args[2]!, record);
-    return integer(1);
+    if (!replace && txn.get(args[2]!) !== undefined) return integer(0);
+    return integer(txn.copy(args[1]!, args[2]!) ? 1 : 0);
   },
 } as const satisfies WriteRow;
 

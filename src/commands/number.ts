@@ -73,12 +73,12 @@ function decrement(args: Args): Integer {
 
 function increment(txn: Txn, key: Buffer, by: Integer): Reply {
   const old = stringAt(txn, key);
-  const sum = add(old === undefined ? 0 : integerArgument(old.value), by);
+  const sum = addIntegers(old === undefined ? 0 : integerArgument(old.value), by);
   txn.put(key, numberRecord(old, String(sum)));
   return integer(sum);
 }
 
-function add(left: Integer, right: Integer): Integer {
+export function addIntegers(left: Integer, right: Integer): Integer {
   if (typeof left === 'number' && typeof right === 'number' && Number.isSafeInteger(left + right)) {
     return left + right;
   }
@@ -101,17 +101,22 @@ const incrbyfloat = {
 
 function runIncrbyfloat(txn: Txn, args: Args): Reply {
   const old = stringAt(txn, args[1]!);
-  const value = old === undefined ? ZERO : floatArgument(old.value);
-  const sum = addLongDoubles(value, floatArgument(args[2]!));
-  if (sum === undefined) throw new CommandError('ERR increment would produce NaN or Infinity');
-  const record = numberRecord(old, formatLongDouble(sum));
-  txn.put(args[1]!, record);
-  return bulk(record.value);
+  const sum = addFloats(old?.value, floatArgument(args[2]!), NOT_A_FLOAT);
+  txn.put(args[1]!, old === undefined ? plainString(sum) : { ...old, value: sum });
+  return bulk(sum);
 }
 
-function floatArgument(bytes: Buffer): LongDouble {
+/** What a value, 0 where there is none, becomes; `message` where it is no number. */
+export function addFloats(old: Buffer | undefined, by: LongDouble, message: string): Buffer {
+  const value = old === undefined ? ZERO : floatArgument(old, message);
+  const sum = addLongDoubles(value, by);
+  if (sum === undefined) throw new CommandError('ERR increment would produce NaN or Infinity');
+  return Buffer.from(formatLongDouble(sum));
+}
+
+export function floatArgument(bytes: Buffer, message = NOT_A_FLOAT): LongDouble {
   const value = parseLongDouble(bytes);
-  if (value === undefined) throw new CommandError(NOT_A_FLOAT);
+  if (value === undefined) throw new CommandError(message);
   return value;
 }
 

@@ -37,21 +37,22 @@ const scan = {
   read: runScan,
 } as const satisfies ReadRow;
 
-interface ScanOptions {
+export interface ScanOptions {
   readonly count: number;
   readonly pattern: Buffer | undefined;
   readonly type: Buffer | undefined;
 }
 
-function scanOptions(args: Args): ScanOptions {
+/** From the word at `first` on. */
+export function scanOptions(args: Args, first = 2): ScanOptions {
   let options: ScanOptions = { count: COUNT_DEFAULT, pattern: undefined, type: undefined };
-  for (let at = 2; at < args.length; at += 2) {
+  for (let at = first; at < args.length; at += 2) {
     const word = args[at]!;
     const value = args[at + 1];
     if (value === undefined) throw syntaxError();
     if (isWord(word, 'count')) options = { ...options, count: scanCount(value) };
     else if (isWord(word, 'match')) options = { ...options, pattern: value };
-    else if (isWord(word, 'type')) options = { ...options, type: value };
+    else if (first === 2 && isWord(word, 'type')) options = { ...options, type: value };
     else throw syntaxError();
   }
   return options;

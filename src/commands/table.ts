@@ -21,14 +21,20 @@ import { debugRow } from './debug.js';
 import { quoted, wrongArity } from './errors.js';
 import { expiryRows } from './expiry.js';
 import { genericRows, tableRows } from './generic.js';
+import { hashRows } from './hash.js';
 import { commandRow } from './introspection.js';
+import { listRows } from './list.js';
 import { makeCatalogue } from './lookup.js';
 import { numberRows } from './number.js';
 import { scanRows } from './scan.js';
 import { serverRows } from './server.js';
+import { setRows } from './set.js';
+import { sortedSetRows } from './sorted-set.js';
+import { sortedSetRangeRows } from './sorted-set-range.js';
 import { stringRows } from './string.js';
 import { stringManyRows } from './string-many.js';
 import { stringRangeRows } from './string-range.js';
+import { zaddRows } from './zadd.js';
 
 /** Every command, containers with their subcommands inside; sorted by name. */
 export const commandTable: readonly CommandRow[] = [
@@ -36,6 +42,12 @@ export const commandTable: readonly CommandRow[] = [
   ...stringManyRows,
   ...stringRangeRows,
   ...numberRows,
+  ...hashRows,
+  ...setRows,
+  ...zaddRows,
+  ...sortedSetRows,
+  ...sortedSetRangeRows,
+  ...listRows,
   ...genericRows,
   ...expiryRows,
   ...scanRows,

@@ -96,7 +96,7 @@ export const nodeConfigSchema = z.object({
   ),
   segmentBytes: bytes(64 * 1024, 64 * MIB).describe('size of a binlog segment file'),
   freeBytesMin: bytes(0, 256 * MIB).describe('with less free disk than this, writes are refused'),
-  poolBytes: bytes(MIB, 1024 * MIB).describe('records kept in memory; the slots of the node share it'),
+  poolBytes: bytes(MIB, 1024 * MIB).describe('records and pages in memory; the slots of the node share it'),
   dirtyBytesTarget: bytes(MIB, 64 * MIB).describe(
     'a checkpoint starts when the node has this much unwritten',
   ),

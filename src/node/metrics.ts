@@ -27,7 +27,7 @@ export function nodeMetrics(node: Node, figures: ProcessFigures): Registry {
     sum((slot) => (slot.status.asleep ? 1 : 0)),
   );
   gauge('keys', 'Keys of the replicas on this node', () => sum((slot) => slot.state.keys));
-  gauge('pool_bytes', 'Records in memory', () => sum((slot) => slot.state.poolBytes));
+  gauge('pool_bytes', 'Records and pages in memory', () => sum((slot) => slot.state.poolBytes));
   gauge('requests_outstanding', 'Requests taken and not answered', () =>
     sum((slot) => slot.requests.outstanding),
   );

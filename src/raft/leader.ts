@@ -160,28 +160,27 @@ export class Leader {
     this.replication.setMembers(membersOf(state.configuration));
     if (!isVoter(state.configuration, this.transfer.to)) this.transfer.abort();
     this.countAcknowledged();
+    // Those whose answers were waited for may be members no more.
+    this.confirmReads();
     this.heartbeatWanted ||= !state.isVoter;
     this.handOverWhenRemoved();
   }
 
   /**
-   * A leader that is no voter (any more) takes no proposals and leads only until one who knows of the configuration, and
-   * holds all of the log, can be told to. Were it to leave at once, its voters might wait for the votes of members that
-   * know better and may not campaign themselves. It stays until all of its log is committed: nobody would tell it afterwards
-   * what became of what it had taken.
+   * A leader that is no voter (any more) takes no proposals and leads only until all of its log is committed (nobody would tell
+   * it afterwards) and one who knows of the configuration, and holds all of the log, can be told to. Were it to leave at once,
+   * its voters might wait for the votes of members that know better and may not campaign themselves.
    */
   private handOverWhenRemoved(): void {
     const { isVoter, log } = this.state;
-    if (isVoter || this.transfer.underWay || !this.committedOwnTerm || log.commitIndex < log.lastIndex)
-      return;
+    if (isVoter || this.transfer.underWay || log.commitIndex < log.lastIndex) return;
     let successor = NOBODY;
     let match = 0;
     for (const id of this.state.configuration.voters) {
-      const progress = this.replication.peers.get(id);
-      if (progress === undefined || progress.knownCommit < this.configurationIndex || progress.match <= match)
-        continue;
+      const { match: held = 0, knownCommit = 0 } = this.replication.peers.get(id) ?? {};
+      if (knownCommit < this.configurationIndex || held <= match) continue;
       successor = id;
-      match = progress.match;
+      match = held;
     }
     if (successor !== NOBODY) this.transferTo(successor);
   }
@@ -254,13 +253,14 @@ export class Leader {
     progress.heartbeatAnswered(message.sentAtMs, message.asleep);
     progress.ackedRound = Math.max(progress.ackedRound, message.readRound);
     this.replication.alive(progress);
-    const confirmed = this.quorumOf(
-      Number.POSITIVE_INFINITY,
-      (id) => this.replication.peers.get(id)?.ackedRound ?? 0,
-    );
-    this.reads.confirm(confirmed);
+    this.confirmReads();
     this.handOverWhenRemoved();
     this.rest.fallAsleepWhenAllDo(this.busy);
+  }
+
+  private confirmReads(): void {
+    const round = (id: MemberId): number => this.replication.peers.get(id)?.ackedRound ?? 0;
+    this.reads.confirm(this.quorumOf(Number.POSITIVE_INFINITY, round));
   }
 
   private countAcknowledged(): void {

@@ -11,7 +11,8 @@ import { nameOf } from './keys.js';
 import type { Argv, StateMachine } from './machine.js';
 import type { SlotState } from './state.js';
 import { PageFault, type PageNeed, type WriteContext } from './txn.js';
-import { type RangeCache, WriteTxn } from './view.js';
+import type { RangeCache } from './view.js';
+import { type Lives, WriteTxn } from './write-txn.js';
 
 /** Keys that one entry removes because their time has come. Seen by every outcome, so part of the rules. */
 const DUE_REMOVED_MAX = 1000;
@@ -27,6 +28,7 @@ export class EntryRun<R> {
   private command = 0;
   /** Commands of the entry before the current group: the command's position seeds its dice. */
   private before = 0;
+  private readonly lives: Lives;
   /** Replies of the current lone group so far. */
   private lone: R[] = [];
 
@@ -37,6 +39,7 @@ export class EntryRun<R> {
     private readonly index: number,
   ) {
     this.entry = decodeEntry(data);
+    this.lives = { index, made: 0 };
   }
 
   /** undefined when the whole entry is applied, else what must be loaded before the next call. */
@@ -115,7 +118,7 @@ export class EntryRun<R> {
   }
 
   private newTxn(): WriteTxn {
-    return new WriteTxn(this.state, this.entry.timeMs, this.ranges);
+    return new WriteTxn(this.state, this.entry.timeMs, this.ranges, this.lives);
   }
 
   private context(position: number): WriteContext {

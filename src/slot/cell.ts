@@ -1,6 +1,7 @@
 /**
  * One key in memory, and what it costs.
  */
+import { bodyBytes } from './body.js';
 import type { Place } from './keys.js';
 import type { KeyRecord } from './txn.js';
 
@@ -21,7 +22,12 @@ export interface Cell {
 const CELL_OVERHEAD_BYTES = 320;
 
 export function cellBytes(cell: Cell): number {
-  return CELL_OVERHEAD_BYTES + 2 * cell.key.length + (cell.record?.value.length ?? 0);
+  return CELL_OVERHEAD_BYTES + 2 * cell.key.length + valueBytes(cell.record);
+}
+
+function valueBytes(record: KeyRecord | undefined): number {
+  if (record === undefined) return 0;
+  return record.kind === 'string' ? record.value.length : bodyBytes(record.body);
 }
 
 /** A copy where `bytes` would keep something much larger alive, such as a whole log entry. */
@@ -29,7 +35,9 @@ export function ownBytes(bytes: Buffer): Buffer {
   return bytes.buffer.byteLength <= 2 * bytes.length ? bytes : Buffer.from(bytes);
 }
 
+/** A collection's editors have taken copies of what they put in. */
 export function ownRecord(record: KeyRecord): KeyRecord {
+  if (record.kind !== 'string') return record;
   const value = ownBytes(record.value);
   return value === record.value ? record : { ...record, value };
 }

@@ -9,6 +9,8 @@
 import type { Env, Timer } from '../env.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import { metaKey, nodeAreaRange, nodeKey, parseNodeKey, stateRange } from './keys.js';
+import { pageWrites } from './page-pool.js';
+import { type Reclaimable, Reclaimer } from './reclaim.js';
 import { encodeMeta, type StateMeta } from './record.js';
 import { type FrozenState, writesOf } from './state.js';
 
@@ -28,7 +30,7 @@ export interface CheckpointSettings {
 /** What the checkpointer needs of a slot. */
 export interface Checkpointed {
   readonly replicaId: number;
-  readonly state: { readonly dirtyBytes: number };
+  readonly state: Reclaimable & { readonly dirtyBytes: number };
   freeze(): { readonly frozen: FrozenState; readonly meta: StateMeta } | undefined;
   checkpointed(meta: StateMeta, stateId: number): void;
 }
@@ -58,6 +60,7 @@ export class Checkpointer {
   /** Where clearing the oldest garbage goes on. */
   private clearing: { readonly stateId: number; readonly from: Buffer } | undefined;
   private clearedSteps = 0;
+  private readonly reclaimer: Reclaimer;
   /** Garbage that is being filled, by snapshots on their way in: not to be cleared. */
   private readonly reserved = new Set<number>();
   private holding = false;
@@ -70,6 +73,7 @@ export class Checkpointer {
     lastStateId: number,
     private readonly fatal: (why: unknown) => void,
   ) {
+    this.reclaimer = new Reclaimer(engine);
     this.countedStateId = lastStateId;
     this.stateId = lastStateId;
   }
@@ -176,6 +180,8 @@ export class Checkpointer {
       if (taken.length > 0) await this.write(taken);
     }
     await this.clearGarbage();
+    const states = [...this.slots].map(({ state }) => state);
+    await this.reclaimer.round(states, () => this.takeStep());
   }
 
   /** Freezes slots off the list until a batch is full. */
@@ -187,7 +193,7 @@ export class Checkpointer {
       const freeze = this.slots.has(slot) ? slot.freeze() : undefined;
       if (freeze === undefined) continue;
       taken.push({ slot, ...freeze });
-      bytes += freeze.frozen.cells.bytes;
+      bytes += freeze.frozen.cells.bytes + freeze.frozen.pages.bytes;
     }
     return taken;
   }
@@ -217,11 +223,17 @@ export class Checkpointer {
 
   private async encodeCells(frozen: FrozenState, batch: EngineWrite[]): Promise<void> {
     let inSlice = 0;
+    const pause = async (): Promise<void> => {
+      if (++inSlice % this.settings.checkpointSliceCells !== 0) return;
+      await new Promise<void>((resolve) => this.env.defer(resolve));
+    };
     for (const cell of frozen.cells) {
       batch.push(...writesOf(frozen.stateId, cell));
-      if (++inSlice % this.settings.checkpointSliceCells === 0) {
-        await new Promise<void>((resolve) => this.env.defer(resolve));
-      }
+      await pause();
+    }
+    for (const write of pageWrites(frozen.stateId, frozen.pages)) {
+      batch.push(write);
+      await pause();
     }
   }
 
@@ -250,8 +262,7 @@ export class Checkpointer {
       to,
     });
     let page = await rows.next(CLEARED_ROWS);
-    while (page.length > 0 && this.mayClear()) {
-      this.clearedSteps++;
+    while (page.length > 0 && this.takeStep()) {
       const batch = page.map(([key]): EngineWrite => ({ kind: 'delete', key }));
       // Synced: the marker, which goes last, may not vanish before what it marks, and LevelDB promises that of no unsynced batch.
       await this.engine.write(batch, { sync: true });
@@ -262,9 +273,12 @@ export class Checkpointer {
     return page.length === 0;
   }
 
-  private mayClear(): boolean {
+  /** One more step of clearing, where the round has one left. */
+  private takeStep(): boolean {
     const { clearedSteps: steps, dirtyBytes, settings } = this;
-    return steps === 0 || (steps < CLEARED_STEPS_MAX && dirtyBytes <= settings.dirtyBytesTarget);
+    const may = steps === 0 || (steps < CLEARED_STEPS_MAX && dirtyBytes <= settings.dirtyBytesTarget);
+    if (may) this.clearedSteps++;
+    return may;
   }
 }
 

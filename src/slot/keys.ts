@@ -43,6 +43,24 @@ export function hash32(key: Buffer): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
+/** A score as eight bytes whose order is the scores' own. Not for NaN; minus zero is kept as zero, which it equals. */
+export function sortKeyOf(score: number): Buffer {
+  const out = Buffer.allocUnsafe(8);
+  out.writeDoubleBE(score === 0 ? 0 : score);
+  // Positive numbers sort as their bits do, once the sign bit puts them above the negative ones, whose bits sort backwards.
+  if (out[0]! < 0x80) out[0]! ^= 0x80;
+  else for (let at = 0; at < 8; at++) out[at]! ^= 0xff;
+  return out;
+}
+
+/** The score in the first eight bytes. */
+export function scoreOfSortKey(bytes: Buffer): number {
+  const out = Buffer.from(bytes.subarray(0, 8));
+  if (out[0]! >= 0x80) out[0]! ^= 0x80;
+  else for (let at = 0; at < 8; at++) out[at]! ^= 0xff;
+  return out.readDoubleBE(0);
+}
+
 export function recordKey(stateId: number, place: Place, key: Buffer): Buffer {
   const out = Buffer.allocUnsafe(12 + key.length + countZeros(key));
   out.writeUInt32BE(stateId, 0);

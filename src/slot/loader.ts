@@ -32,6 +32,8 @@ export class Loader {
     try {
       const keys = needs.flatMap((need) => (need.kind === 'record' ? [need.key] : []));
       if (keys.length > 0) await this.state.load(keys);
+      const pages = needs.flatMap((need) => (need.kind === 'page' ? [need] : []));
+      if (pages.length > 0) await this.state.loadPages(pages);
       for (const need of needs) {
         if (need.kind === 'range') await loadRange(this.engine, this.state, need, ranges);
       }

@@ -5,12 +5,13 @@
  * One that leans on the lease is answered only if the lease still holds after it has run: then nobody else can have written
  * by the time that the state was read, however long the process was stopped before.
  */
+import { type Random, seededRandom } from '../random.js';
 import type { Loader } from './loader.js';
 import type { StateMachine } from './machine.js';
 import type { Requests, TakenRead } from './requests.js';
 import type { SlotClock } from './stamp.js';
 import type { SlotState } from './state.js';
-import { PageFault, type PageNeed } from './txn.js';
+import { PageFault, type PageNeed, type ReadContext } from './txn.js';
 import { type RangeCache, ReadView } from './view.js';
 
 export interface ReadsHost {
@@ -18,12 +19,21 @@ export interface ReadsHost {
   wake(): void;
   /** A read met a key that is dead but not removed. False: only the leader can log a clock entry. */
   wantClock(): boolean;
+  /** For a read's dice. */
+  seed(): number;
   /** By the clock as it is now. */
   leaseHolds(): boolean;
 }
 
+/** What a read keeps from one run to the next. */
+interface ReadMemory {
+  readonly ranges: RangeCache;
+  /** Thrown when a run first wants dice: later runs must pick alike, or they would lack something else each time. */
+  seed: number | undefined;
+}
+
 export class Reads<R> {
-  private readonly ranges = new WeakMap<TakenRead<R>, RangeCache>();
+  private readonly memory = new WeakMap<TakenRead<R>, ReadMemory>();
 
   constructor(
     private readonly requests: Requests<R>,
@@ -43,10 +53,13 @@ export class Reads<R> {
   private run(read: TakenRead<R>): void {
     read.nowMs ??= this.clock.nowMs();
     const { nowMs } = read;
-    const ranges = this.rangesOf(read);
+    const memory = this.memoryOf(read);
+    const { ranges } = memory;
     const view = new ReadView(this.state, nowMs, ranges);
     try {
-      const replies = read.request.group.commands.map((argv) => this.machine.read(view, argv, { nowMs }));
+      const replies = read.request.group.commands.map((argv, at) =>
+        this.machine.read(view, argv, this.context(nowMs, memory, at)),
+      );
       if (read.leased && !this.host.leaseHolds()) this.confirm(read);
       else this.requests.settleRead(read, { kind: 'done', replies });
     } catch (thrown) {
@@ -60,13 +73,26 @@ export class Reads<R> {
     this.host.wake();
   }
 
-  private rangesOf(read: TakenRead<R>): RangeCache {
-    let ranges = this.ranges.get(read);
-    if (ranges === undefined) {
-      ranges = new Map();
-      this.ranges.set(read, ranges);
+  private memoryOf(read: TakenRead<R>): ReadMemory {
+    let memory = this.memory.get(read);
+    if (memory === undefined) {
+      memory = { ranges: new Map(), seed: undefined };
+      this.memory.set(read, memory);
     }
-    return ranges;
+    return memory;
+  }
+
+  private context(nowMs: number, memory: ReadMemory, position: number): ReadContext {
+    const { host } = this;
+    let random: Random | undefined;
+    return {
+      nowMs,
+      get random() {
+        memory.seed ??= host.seed();
+        random ??= seededRandom(memory.seed, position);
+        return random;
+      },
+    };
   }
 
   private faulted(read: TakenRead<R>, needs: readonly PageNeed[], ranges: RangeCache): void {

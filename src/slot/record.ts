@@ -1,16 +1,19 @@
 /**
  * How a key's record and a state's meta stand in the engine.
  *
- *   record  u8 version (1) | u8 type (1 string) | u8 has expiry | [u64 expireAtMs] | value
+ *   record  u8 version (1) | u8 type (1 string, 2 hash, 3 set, 4 sorted set, 5 list) | u8 has expiry | [u64 expireAtMs] | value
+ *   value   a string's bytes, or a collection's body (body-codec.ts)
  *   meta    u8 version (1) | varint appliedIndex | varint appliedTerm | u64 timeMs | varint keys | configuration
  */
 import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
 import type { Configuration } from '../raft/message.js';
+import { decodeBody, encodeBody } from './body-codec.js';
 import { decodeList } from './entry.js';
 import type { KeyRecord } from './txn.js';
 
 const VERSION = 1;
-const STRING = 1;
+/** A kind's place is its number on disk. */
+const TYPES = [undefined, 'string', 'hash', 'set', 'zset', 'list'] as const;
 
 /** What one checkpoint says of its state, in the same atomic batch as the records. */
 export interface StateMeta {
@@ -24,22 +27,28 @@ export interface StateMeta {
 
 export function encodeRecord(record: KeyRecord): Buffer {
   const expires = record.expireAtMs !== undefined;
-  const out = new ByteWriter(record.value.length + 12);
+  const out = new ByteWriter(record.kind === 'string' ? record.value.length + 12 : undefined);
   out
     .u8(VERSION)
-    .u8(STRING)
+    .u8(TYPES.indexOf(record.kind))
     .u8(expires ? 1 : 0);
   if (record.expireAtMs !== undefined) out.u64(record.expireAtMs);
-  return out.raw(record.value).finish();
+  if (record.kind === 'string') out.raw(record.value);
+  else encodeBody(out, record.kind, record.body);
+  return out.finish();
 }
 
 export function decodeRecord(bytes: Buffer): KeyRecord {
   const input = new ByteReader(bytes);
   expectVersion(input);
   const type = input.u8();
-  if (type !== STRING) throw new FormatError(`record type ${type}`);
+  const kind = TYPES[type];
+  if (kind === undefined) throw new FormatError(`record type ${type}`);
   const expireAtMs = input.u8() === 1 ? input.u64() : undefined;
-  return { kind: 'string', value: input.raw(input.remaining), expireAtMs };
+  if (kind === 'string') return { kind, value: input.raw(input.remaining), expireAtMs };
+  const body = decodeBody(input, kind);
+  input.end();
+  return { kind, body, expireAtMs };
 }
 
 export function encodeMeta(meta: StateMeta): Buffer {

@@ -111,9 +111,9 @@ export class Slot<R> {
     this.tail = new LogTail(recovered?.compactedIndex ?? 0, settings.logTailBytes);
     this.clock = new SlotClock(env);
     if (meta !== undefined) this.clock.observe(meta.timeMs, false);
-    const poolBytes = (): number => settings.poolBytes / parts.sharers();
-    this.loader = new Loader(parts.engine, state, poolBytes, parts.fatal);
+    this.loader = new Loader(parts.engine, state, () => settings.poolBytes / parts.sharers(), parts.fatal);
     this.reads = new Reads(this.requests, state, this.clock, parts.machine, this.loader, {
+      seed: () => env.random.u32(),
       wake: () => this.wake(),
       wantClock: () => this.wantClock(),
       leaseHolds: () => this.raft.leaseHolds(this.now()),

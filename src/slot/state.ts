@@ -1,5 +1,5 @@
 /**
- * One slot's state in memory, over its part of the engine: the buffer pool of single records.
+ * One slot's state in memory, over its part of the engine: the buffer pool of records and of large collections' pages.
  *
  * Invariants:
  * - `cells` holds every key that the engine does not hold as it is now: `dirty` (changed since the last freeze) and
@@ -11,10 +11,12 @@
  */
 import { invariant } from '../assert.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
+import { BODY_LIMITS, type BodyLimits, type Life } from './body.js';
 import { type Cell, cellBytes, ownBytes, ownRecord } from './cell.js';
 import { DirtyCells } from './dirty.js';
 import { type Due, type DueVerdict, ExpiryHeap } from './expiry.js';
 import { expiryKey, expiryRange, nameOf, parseExpiryKey, placeOf, recordKey } from './keys.js';
+import { type FrozenPages, type PageOfLife, PagePool } from './page-pool.js';
 import { decodeRecord, encodeRecord } from './record.js';
 import type { KeyRecord } from './txn.js';
 
@@ -24,9 +26,11 @@ export interface FrozenState {
   /** Ids that this checkpoint leaves behind. */
   readonly abandonedStateIds: readonly number[];
   readonly cells: DirtyCells;
+  readonly pages: FrozenPages;
 }
 
 export class SlotState {
+  readonly pages = new PagePool();
   private readonly cells = new Map<string, Cell>();
   private dirty = new DirtyCells();
   private frozen: FrozenState | undefined;
@@ -34,7 +38,7 @@ export class SlotState {
   expiry = new ExpiryHeap();
   private complete: boolean;
   keys: number;
-  poolBytes = 0;
+  private cellsBytes = 0;
   /** Changes whenever the engine's content may have changed under a range that was loaded. */
   generation = 0;
 
@@ -43,13 +47,19 @@ export class SlotState {
     private readonly newStateId: () => number,
     public stateId: number,
     existing: { readonly keys: number } | undefined,
+    readonly limits: BodyLimits = BODY_LIMITS,
   ) {
     this.complete = existing === undefined || existing.keys === 0;
     this.keys = existing?.keys ?? 0;
   }
 
   get dirtyBytes(): number {
-    return this.dirty.bytes + (this.frozen?.cells.bytes ?? 0);
+    return this.dirty.bytes + (this.frozen?.cells.bytes ?? 0) + this.pages.dirtyBytes;
+  }
+
+  /** What is in memory. */
+  get poolBytes(): number {
+    return this.cellsBytes + this.pages.bytes;
   }
 
   /** Every key that exists has a cell: nothing needs to be loaded. */
@@ -58,7 +68,7 @@ export class SlotState {
   }
 
   get hasUnwritten(): boolean {
-    return this.dirty.size > 0 || this.abandoned.length > 0;
+    return this.dirty.size > 0 || this.abandoned.length > 0 || this.pages.hasUnwritten;
   }
 
   /** Loads the expiry index; once, before anything else. */
@@ -89,11 +99,21 @@ export class SlotState {
     return this.complete ? 'absent' : undefined;
   }
 
-  /** Publishes a change. The key's presence must be known (see find). */
-  publish(key: Buffer, name: string, record: KeyRecord | undefined): void {
+  /**
+   * Publishes a change. The key's presence must be known (see find). A life that was the key's is over, unless the same run
+   * gave it to another key: then it is in `kept`.
+   */
+  publish(
+    key: Buffer,
+    name: string,
+    record: KeyRecord | undefined,
+    kept: ReadonlySet<string> = NO_NAMES,
+  ): void {
     const before = this.cells.get(name);
     invariant(before !== undefined || this.complete, 'published over an unknown record', { name });
     if (before?.record === undefined && record === undefined) return;
+    const life = lifeOf(before?.record);
+    if (life !== undefined && !kept.has(life.name)) this.pages.retire(life);
     const cell: Cell = {
       key: before?.key ?? ownBytes(key),
       name,
@@ -104,7 +124,7 @@ export class SlotState {
     this.keys += (record ? 1 : 0) - (before?.record ? 1 : 0);
     if (before?.record?.expireAtMs !== undefined) this.expiry.removed();
     if (record?.expireAtMs !== undefined) this.expiry.added({ expireAtMs: record.expireAtMs, key: cell.key });
-    this.poolBytes += cellBytes(cell) - (before ? cellBytes(before) : 0);
+    this.cellsBytes += cellBytes(cell) - (before ? cellBytes(before) : 0);
     this.cells.set(name, cell);
     this.dirty.put(cell);
   }
@@ -144,10 +164,18 @@ export class SlotState {
     });
   }
 
+  /** As `load`, for pages. */
+  loadPages(needs: readonly PageOfLife[]): Promise<void> {
+    const { stateId, generation } = this;
+    const still = (): boolean => stateId === this.stateId && generation === this.generation;
+    return this.pages.load(this.engine, stateId, needs, still);
+  }
+
   /** Takes what is dirty as one unit to be written. */
   freeze(): FrozenState {
     invariant(this.frozen === undefined, 'two freezes of one state');
-    this.frozen = { stateId: this.stateId, abandonedStateIds: this.abandoned, cells: this.dirty };
+    const { stateId, abandoned: abandonedStateIds, dirty: cells } = this;
+    this.frozen = { stateId, abandonedStateIds, cells, pages: this.pages.freeze() };
     this.dirty = new DirtyCells();
     this.abandoned = [];
     return this.frozen;
@@ -159,6 +187,7 @@ export class SlotState {
     invariant(frozen !== undefined, 'thaw without freeze');
     this.frozen = undefined;
     this.generation++;
+    this.pages.thaw();
     if (frozen.stateId !== this.stateId) return;
     for (const written of frozen.cells) {
       const current = this.cells.get(written.name);
@@ -169,8 +198,10 @@ export class SlotState {
     }
   }
 
-  /** Drops clean cells, oldest first, until the pool holds at most `bytes`. */
+  /** Drops clean cells and pages, each in their measure, oldest first, until the pool holds at most `bytes`. */
   evict(bytes: number, pinned: ReadonlySet<string> = NO_NAMES): void {
+    if (this.poolBytes <= bytes) return;
+    this.pages.evict(Math.floor((this.pages.bytes * bytes) / this.poolBytes), pinned);
     for (const cell of this.cells.values()) {
       if (this.poolBytes <= bytes) return;
       if (pinned.has(cell.name) || this.dirty.has(cell) || this.frozen?.cells.has(cell)) continue;
@@ -190,7 +221,8 @@ export class SlotState {
   private forget(): void {
     this.cells.clear();
     this.dirty = new DirtyCells();
-    this.poolBytes = 0;
+    this.cellsBytes = 0;
+    this.pages.forget();
     this.generation++;
   }
 
@@ -203,13 +235,19 @@ export class SlotState {
     if (this.complete && record === undefined) return;
     const cell: Cell = { key, name, record, place: undefined, storedExpireAtMs: stored };
     this.cells.set(name, cell);
-    this.poolBytes += cellBytes(cell);
+    this.cellsBytes += cellBytes(cell);
   }
 
   private drop(cell: Cell): void {
     this.cells.delete(cell.name);
-    this.poolBytes -= cellBytes(cell);
+    this.cellsBytes -= cellBytes(cell);
   }
+}
+
+/** The life that a record's pages belong to. */
+export function lifeOf(record: KeyRecord | undefined): Life | undefined {
+  if (record === undefined || record.kind === 'string' || record.body.form !== 'paged') return undefined;
+  return record.body.life;
 }
 
 /** Which keys of a stored state die, and when. */

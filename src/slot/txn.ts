@@ -4,16 +4,28 @@
  * Both are synchronous. What memory lacks is a page fault: the access throws PageFault, the run's effects are
  * dropped, the missing records are loaded, and the handler runs again from the start on fresh effects. So a
  * handler must take everything it knows from its arguments, its View and its context, and must not catch
- * PageFault. Records are immutable: to change a value, put a new record.
- *
- * Only single string records exist now. Paged values join the union later and come through the same doors.
+ * PageFault. Records are immutable: to change a string, put a new record; to change a collection, use its door (doors.ts). A
+ * collection's body is not a handler's business.
  */
-export type KeyRecord = StringRecord;
+import type { Random } from '../random.js';
+import type { Body, CollectionKind, Life } from './body.js';
+import type { EditableFields, EditableItems, EditableSorted, Fields, Items, Sorted } from './doors.js';
+
+export type { CollectionKind } from './body.js';
+export type * from './doors.js';
+
+export type KeyRecord = StringRecord | CollectionRecord;
 
 export interface StringRecord {
   readonly kind: 'string';
   readonly value: Buffer;
   /** Slot time in whole milliseconds since the epoch at which the key dies; undefined: never. */
+  readonly expireAtMs: number | undefined;
+}
+
+export interface CollectionRecord {
+  readonly kind: CollectionKind;
+  readonly body: Body;
   readonly expireAtMs: number | undefined;
 }
 
@@ -35,6 +47,10 @@ export interface View {
   size(): number;
   /** About `count` keys from `from` in hash order; fewer, or none, do not mean the end: `next` does. */
   scan(from: ScanPosition, count: number): ScanPage;
+  /** The hash or set at the key; an empty one where there is nothing. */
+  fields(key: Buffer): Fields;
+  sorted(key: Buffer): Sorted;
+  items(key: Buffer): Items;
 }
 
 export interface Txn extends View {
@@ -44,17 +60,25 @@ export interface Txn extends View {
   delete(key: Buffer): boolean;
   /** Removes every key of the slot. */
   clear(): void;
+  editFields(key: Buffer, kind: 'hash' | 'set'): EditableFields;
+  editSorted(key: Buffer): EditableSorted;
+  editItems(key: Buffer): EditableItems;
+  /** Gives `to` what `from` holds, expiry included. False where there is nothing. */
+  copy(from: Buffer, to: Buffer): boolean;
 }
 
 /** The only clock a handler has. */
 export interface ReadContext {
   /** Slot time, whole milliseconds since the epoch; the same for the whole entry or read. */
   readonly nowMs: number;
+  /**
+   * Begins anew at each run of the same command. In a write it is a pure function of the entry's seed and the command's
+   * position in it.
+   */
+  readonly random: Random;
 }
 
 export interface WriteContext extends ReadContext {
-  /** A pure function of the entry's seed and the command's position in it; begins anew at each run. */
-  readonly random: import('../random.js').Random;
   /** The Raft index of the entry. */
   readonly index: number;
 }
@@ -66,6 +90,7 @@ export class PageFault {
 
 export type PageNeed =
   | { readonly kind: 'record'; readonly key: Buffer }
+  | { readonly kind: 'page'; readonly life: Life; readonly page: number }
   | { readonly kind: 'range'; readonly from: ScanPosition; readonly count: number }
   /** A read met a key whose time has come but whose death is not logged yet: it waits for a clock entry. */
   | { readonly kind: 'clock'; readonly untilMs: number };

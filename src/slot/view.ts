@@ -1,17 +1,22 @@
 /**
- * The View and the Txn that handlers get, over one slot's state.
+ * What a View and a Txn (write-txn.ts) share over one slot's state, and the View.
  *
- * A run's effects live in an overlay until `commit`; a run that threw is dropped with its overlay, so a page fault or a
- * failing handler leaves no trace. Keys past their time are dead to both: a Txn removes what it meets, a View asks for a
- * clock entry first, so that a key seen dead stays dead on every replica.
+ * Keys past their time are dead to both: a Txn removes what it meets, a View asks for a clock entry first, so that a key seen
+ * dead stays dead on every replica.
  */
 
 import type { Engine } from '../storage/engine.js';
+import type { BodyLimits, Life } from './body.js';
 import type { Cell } from './cell.js';
-import { nameOf, parseRecordKey, placeOf, positionOf, recordRangeEnd, recordRangeStart } from './keys.js';
+import type { Fields, Items, Sorted } from './doors.js';
+import { readFields, readItems, readSorted } from './editors.js';
+import { nameOf, parseRecordKey, positionOf, recordRangeEnd, recordRangeStart } from './keys.js';
+import type { PageOfLife } from './page-pool.js';
+import type { PageReader } from './paged.js';
 import { decodeRecord } from './record.js';
 import type { SlotState } from './state.js';
-import { type KeyRecord, PageFault, type PageNeed, type ScanPage, type Txn, type View } from './txn.js';
+import type { PageNumber, TreePage } from './tree.js';
+import { type KeyRecord, PageFault, type PageNeed, type ScanPage, type View } from './txn.js';
 
 /** A page of the engine's records, loaded for one run. */
 export interface LoadedRange {
@@ -56,7 +61,7 @@ export async function loadRange(
   ranges.set(rangeName(need.from, need.count), { generation, stateId, rows: kept, next });
 }
 
-abstract class BaseView implements View {
+export abstract class BaseView implements View, PageReader {
   constructor(
     protected readonly state: SlotState,
     protected readonly nowMs: number,
@@ -87,6 +92,42 @@ abstract class BaseView implements View {
       throw new PageFault([{ kind: 'range', from, count }]);
     }
     return this.pageOf(this.merge(range, from), range.next, count);
+  }
+
+  fields(key: Buffer): Fields {
+    return readFields(this, key);
+  }
+
+  sorted(key: Buffer): Sorted {
+    return readSorted(this, key);
+  }
+
+  items(key: Buffer): Items {
+    return readItems(this, key);
+  }
+
+  get limits(): BodyLimits {
+    return this.state.limits;
+  }
+
+  readPage(at: PageOfLife): TreePage {
+    const page = this.pageAt(at);
+    if (page === undefined) throw new PageFault([{ kind: 'page', ...at }]);
+    return page;
+  }
+
+  holdsAll(life: Life): boolean {
+    return this.state.pages.holdsAll(life);
+  }
+
+  prefetchPages(life: Life, pages: readonly PageNumber[]): void {
+    const missing = pages.filter((page) => this.pageAt({ life, page }) === undefined);
+    if (missing.length > 0) throw new PageFault(missing.map((page) => ({ kind: 'page', life, page })));
+  }
+
+  /** undefined where memory lacks it. */
+  protected pageAt(at: PageOfLife): TreePage | undefined {
+    return this.state.pages.find(at);
   }
 
   protected unknown(key: Buffer): boolean {
@@ -162,90 +203,4 @@ export class ReadView extends BaseView {
   protected override metDead(): never {
     throw new PageFault([{ kind: 'clock', untilMs: this.nowMs }]);
   }
-}
-
-/** The writes of one lone command, or of all the commands of an atomic group. */
-export class WriteTxn extends BaseView implements Txn {
-  private effects = new Map<string, Effect>();
-  private cleared = false;
-  private sizeChange = 0;
-
-  protected override get hidesStored(): boolean {
-    return this.cleared;
-  }
-
-  get(key: Buffer): KeyRecord | undefined {
-    const name = nameOf(key);
-    const record = this.current(key, name);
-    if (record === undefined || !this.isDead(record)) return record;
-    this.metDead(key, name);
-    return undefined;
-  }
-
-  put(key: Buffer, record: KeyRecord): void {
-    const name = nameOf(key);
-    if (this.get(key) === undefined) this.sizeChange++;
-    this.effects.set(name, { key, record });
-  }
-
-  delete(key: Buffer): boolean {
-    if (this.get(key) === undefined) return false;
-    this.remove(key, nameOf(key));
-    return true;
-  }
-
-  clear(): void {
-    this.effects = new Map();
-    this.cleared = true;
-    this.sizeChange = -this.state.keys;
-  }
-
-  size(): number {
-    return this.state.keys + this.sizeChange;
-  }
-
-  /** Where to go back to should the next command fail. */
-  savepoint(): () => void {
-    const { cleared, sizeChange } = this;
-    const effects = new Map(this.effects);
-    return () => Object.assign(this, { cleared, sizeChange, effects });
-  }
-
-  /** Publishes the run's effects. */
-  commit(): void {
-    if (this.cleared) this.state.clear();
-    for (const [name, { key, record }] of this.effects) this.state.publish(key, name, record);
-  }
-
-  protected override *overlay(): Iterable<Cell> {
-    for (const [name, { key, record }] of this.effects) {
-      yield { key, name, record, place: placeOf(key), storedExpireAtMs: undefined };
-    }
-  }
-
-  protected override unknown(key: Buffer): boolean {
-    return !this.cleared && !this.effects.has(nameOf(key)) && super.unknown(key);
-  }
-
-  protected override metDead(key: Buffer, name: string): void {
-    // A scan meets keys that only the engine's page knows; a removal is published over a known record only.
-    if (this.unknown(key)) throw new PageFault([{ kind: 'record', key }]);
-    this.remove(key, name);
-  }
-
-  private current(key: Buffer, name: string): KeyRecord | undefined {
-    const effect = this.effects.get(name);
-    if (effect !== undefined) return effect.record;
-    return this.cleared ? undefined : this.stored(key, name);
-  }
-
-  private remove(key: Buffer, name: string): void {
-    this.effects.set(name, { key, record: undefined });
-    this.sizeChange--;
-  }
-}
-
-interface Effect {
-  readonly key: Buffer;
-  readonly record: KeyRecord | undefined;
 }

@@ -9,6 +9,10 @@ import { commandTable } from '../../src/commands/table.js';
 
 const GROUPS: readonly (readonly [CommandRow['group'], string])[] = [
   ['string', 'Strings'],
+  ['hash', 'Hashes'],
+  ['set', 'Sets'],
+  ['sorted-set', 'Sorted sets'],
+  ['list', 'Lists'],
   ['generic', 'Keys'],
   ['transactions', 'Transactions'],
   ['server', 'Server'],
@@ -43,6 +47,11 @@ const TAIL = `## What differs from Redis
 - **INCRBYFLOAT** computes in the 80-bit format of Redis on x86-64, in software, so that all replicas get Redis' digits.
 - **SCAN**: the cursor is a position in hash order. It stays valid across restarts, failovers and slot moves, and a walk returns
   each key that was there all the while, usually exactly once. \`COUNT\` above 10,000 is taken as 10,000.
+- **Order**: a hash's fields and a set's members come in the order of their hashes, not in that of insertion. Cursors of \`HSCAN\`,
+  \`SSCAN\` and \`ZSCAN\` are positions in it, and hold what is said of \`SCAN\`. Up to 128 elements come in one step.
+- **Scores**: minus zero is kept as zero. \`ZRANGE ... BYLEX\` and its relatives take the first member's score for that of all; where
+  scores differ, Redis' answer isn't specified either.
+- **Random picks** with repetition (a negative count) are at most 1,000,000 in one reply.
 - **MGET, MSET, DEL, UNLINK, EXISTS, TOUCH** work over any keys; Redis Cluster refuses keys of several slots.
 - **UNLINK** is \`DEL\`, **TOUCH** only counts, **CLIENT NO-EVICT** and **NO-TOUCH** are accepted: nothing is evicted.
 - **HELLO 3** answers \`NOPROTO\`: RESP2 is spoken.

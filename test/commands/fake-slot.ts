@@ -16,6 +16,7 @@ import {
   type Txn,
   type WriteContext,
 } from '../../src/slot/txn.js';
+import { WithDoors } from '../slot/with-doors.js';
 
 export class FakeSlot {
   /** By key in latin1; records as committed, dead ones included until a write replaces them. */
@@ -52,7 +53,7 @@ export class FakeSlot {
   }
 }
 
-export class FakeTxn implements Txn {
+export class FakeTxn extends WithDoors implements Txn {
   private readonly records: Map<string, KeyRecord>;
   private accesses = 0;
 
@@ -61,6 +62,7 @@ export class FakeTxn implements Txn {
     private readonly nowMs: number,
     private readonly onAccess: (access: number, key: Buffer) => void,
   ) {
+    super();
     this.records = new Map(committed);
   }
 

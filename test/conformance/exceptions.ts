@@ -11,6 +11,8 @@ const LINES: readonly (readonly [beginning: string, reason: string])[] = [
   ],
   ['command getkeys ping', 'as above'],
 
+  ['zrank z a withscore', NEWER],
+  ['zrevrank z a withscore', NEWER],
   ['client setinfo', NEWER],
   ['client no-touch', NEWER],
 ];
@@ -26,5 +28,7 @@ export const rowExceptions: ReadonlyMap<string, string> = new Map([
   ['client|setinfo', NEWER],
   ['cluster|shards', 'flag `loading` since Redis 7.2'],
   ['cluster|slots', 'flag `loading` since Redis 7.2'],
+  ['zrank', 'arity 3 in Redis 7.0, -3 since 7.2 (WITHSCORE)'],
+  ['zrevrank', 'as above'],
   ['command|getkeys', 'arity -4 in Redis 7.0, -3 since 7.2'],
 ]);

@@ -23,7 +23,21 @@ const CLOCK_SLACK: Readonly<Record<string, number>> = {
   pttl: 3000,
   pexpiretime: 3000,
 };
-const UNORDERED = new Set(['keys', 'scan', 'command']);
+const UNORDERED = new Set([
+  'keys',
+  'scan',
+  'command',
+  'hkeys',
+  'hvals',
+  'smembers',
+  'sscan',
+  'spop',
+  'srandmember',
+]);
+/** Elements of two words, in no order. */
+const UNORDERED_PAIRS = new Set(['hgetall', 'hscan', 'zscan']);
+/** Redis 7.0 prints doubles with 17 digits, 7.2 with the fewest that give the same double back, as we do. */
+const DOUBLES = /^z/;
 
 export class Pair {
   private readonly slot = new FakeSlot(Date.now());
@@ -92,7 +106,27 @@ function withinSlack(name: string, theirs: Reply, ours: Reply): boolean {
 }
 
 function shown(name: string, reply: Reply): string {
-  return show(UNORDERED.has(name) ? sorted(reply) : reply);
+  const read = DOUBLES.test(name) ? doublesRead(reply) : reply;
+  return show(UNORDERED.has(name) ? sorted(read) : UNORDERED_PAIRS.has(name) ? pairsSorted(read) : read);
+}
+
+function doublesRead(reply: Reply): Reply {
+  if (reply.kind === 'array') return { ...reply, items: reply.items.map(doublesRead) };
+  if (reply.kind !== 'bulk' || !/^-?\d+\.?\d*(e[+-]?\d+)?$/.test(reply.bytes.toString('latin1')))
+    return reply;
+  return { kind: 'double', value: Number(reply.bytes.toString()) };
+}
+
+/** Of a walk the cursor stays in front. */
+function pairsSorted(reply: Reply): Reply {
+  if (reply.kind !== 'array') return reply;
+  const [cursor, elements] = reply.items;
+  if (elements?.kind === 'array') return { ...reply, items: [cursor!, pairsSorted(elements)] };
+  const pairs: Reply[] = [];
+  for (let at = 0; at < reply.items.length; at += 2) {
+    pairs.push({ kind: 'array', items: reply.items.slice(at, at + 2) });
+  }
+  return { kind: 'array', items: pairs.sort((one, other) => (show(one) < show(other) ? -1 : 1)) };
 }
 
 function sorted(reply: Reply): Reply {

@@ -105,6 +105,24 @@ test('a late answer to a question of an earlier life meets no question', () => {
   assert.notEqual(asked.context, again.context);
 });
 
+test('a round that waits for members that are removed meanwhile is confirmed by those who remain', () => {
+  const network = new Network(3);
+  network.elect(1);
+  network.passes = ({ kind }) => kind !== 'heartbeatReply';
+  network.raft(1).readIndex(1, network.nowMs);
+  network.settle();
+  assert.deepEqual(network.member(1).reads, []);
+  network
+    .raft(1)
+    .proposeConfiguration({ add: [], addLearners: [], remove: [2, 3], transition: 'auto' }, network.nowMs);
+  network.settle();
+  assert.deepEqual(network.raft(1).status.configuration.voters, [1]);
+  assert.deepEqual(
+    network.member(1).reads.map(({ kind }) => kind),
+    ['ready'],
+  );
+});
+
 test('a group of one answers reads at once', () => {
   const network = new Network(1);
   network.elect(1);

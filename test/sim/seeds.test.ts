@@ -44,6 +44,7 @@ const MUST_HAVE_MET = [
   'snapshot cancel',
   'snapshot busy',
   'snapshots installed',
+  'pages compared',
 ];
 
 test(`${SEEDS} random worlds keep every promise, and each is the same world twice`, async () => {

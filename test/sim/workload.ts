@@ -3,6 +3,7 @@
  *
  * - `reg`: shared registers, everything a string can do; renewed as the run goes on, so that no key's history grows too long to judge.
  * - `count`: counters that only INCR touches. `log`: words appended by anyone, never removed. `ttl`: written once with an expiry.
+ * - `list`: words pushed by anyone, long enough to get into pages. `hash/f`, `zset/m`: counters in a field, in a score.
  * - `pair`: two keys of one slot that only ever change together; a read must never see them differ.
  */
 import type { Random } from '../../src/random.js';
@@ -67,6 +68,11 @@ export class Workload {
       [5, (session) => this.get(this.pick(this.expiring) ?? this.register(), session)],
       [3, (session) => this.setPair(session)],
       [3, (session) => this.getPair(session)],
+      [4, (session) => this.push(this.list(), session)],
+      [3, (session) => this.get(this.list(), session)],
+      [4, (session) => this.incrementWithin(this.within(), session)],
+      [3, (session) => this.get(this.within(), session)],
+      [2, (session) => this.del(this.list(), session)],
       [world.settings.flushes ? 1 : 0, (session) => this.flush(session)],
     ];
     this.weights = this.makers.reduce((sum, [weight]) => sum + weight, 0);
@@ -82,12 +88,40 @@ export class Workload {
     throw new Error('weights');
   }
 
-  /** A read of a key, for the end of a run. */
+  /** A read of a key, or of what is within one. */
   get(key: string, session: string): Command {
     const recorded = this.begin(key, { kind: 'get', found: undefined }, session);
-    return this.command(['GET', key], (fate, reply) => {
+    return this.command(readOf(key), (fate, reply) => {
       this.settle(key, recorded, fate, () => ({ kind: 'get', found: textOf(reply!) }));
     });
+  }
+
+  private push(key: string, session: string): Command {
+    const value = `${session}-${++this.unique}`.padEnd(LIST_ITEM_BYTES, '.').concat(';');
+    const recorded = this.begin(key, { kind: 'push', value, count: undefined }, session);
+    return this.command(['RPUSH', key, value], (fate, reply) => {
+      this.settle(key, recorded, fate, () => ({ kind: 'push', value, count: numberOf(reply!) }));
+    });
+  }
+
+  private incrementWithin(key: string, session: string): Command {
+    const [outer, inner] = key.split('/') as [string, string];
+    const recorded = this.begin(key, { kind: 'increment', result: undefined }, session);
+    const argv = outer.startsWith('hash') ? ['HINCRBY', outer, inner, '1'] : ['ZINCRBY', outer, '1', inner];
+    return this.command(argv, (fate, reply) => {
+      this.settle(key, recorded, fate, () => {
+        const result = reply!.kind === 'bulk' ? Number(reply!.bytes) : numberOf(reply!);
+        return { kind: 'increment', result };
+      });
+    });
+  }
+
+  private list(): string {
+    return `list${this.random.below(2)}`;
+  }
+
+  private within(): string {
+    return `${this.random.below(2) === 0 ? 'hash' : 'zset'}${this.random.below(2)}/${this.random.below(3)}`;
   }
 
   set(key: string, session: string): Command {
@@ -248,7 +282,19 @@ export function encodeCommand(argv: readonly string[]): Buffer {
   return Buffer.from(`*${argv.length}\r\n${parts.join('')}`);
 }
 
+/** So that a few are more than may be inline. */
+const LIST_ITEM_BYTES = 1400;
+
+function readOf(key: string): string[] {
+  const [outer, inner] = key.split('/') as [string, string?];
+  if (key.startsWith('list')) return ['LRANGE', key, '0', '-1'];
+  if (inner === undefined) return ['GET', key];
+  return [outer.startsWith('hash') ? 'HGET' : 'ZSCORE', outer, inner];
+}
+
+/** A list's text is that of its items, one after the other. */
 export function textOf(reply: Reply): string | null {
+  if (reply.kind === 'array') return reply.items.map(textOf).join('') || null;
   if (reply.kind === 'bulk') return reply.bytes.toString('latin1');
   if (reply.kind === 'null') return null;
   throw new Error(`no string: ${JSON.stringify(reply)}`);

@@ -7,8 +7,11 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type Env, silentLog } from '../../src/env.js';
 import { type Random, seededRandom } from '../../src/random.js';
 import { EntryRun } from '../../src/slot/apply.js';
+import { BODY_LIMITS } from '../../src/slot/body.js';
 import { type Checkpointed, Checkpointer, type CheckpointSettings } from '../../src/slot/checkpoint.js';
 import { type CommandEntry, decodeEntry, encodeEntry } from '../../src/slot/entry.js';
+import { stateRange } from '../../src/slot/keys.js';
+import type { StateMachine } from '../../src/slot/machine.js';
 import type { StateMeta } from '../../src/slot/record.js';
 import { SlotState } from '../../src/slot/state.js';
 import { readStoredStates } from '../../src/slot/states.js';
@@ -71,7 +74,11 @@ export class Home implements Checkpointed {
   faults = 0;
   private running = false;
 
-  constructor(readonly random: Random) {
+  constructor(
+    readonly random: Random,
+    private readonly limits = BODY_LIMITS,
+    private readonly machine: StateMachine<string> = tinyMachine,
+  ) {
     this.bag = new Bag(random);
     this.env = {
       monotonicMs: () => 0,
@@ -92,7 +99,13 @@ export class Home implements Checkpointed {
       assert.fail(String(why)),
     );
     const { newStateId } = this.checkpointer;
-    this.state = new SlotState(this.engine, newStateId, stored?.stateId ?? newStateId(), stored?.meta);
+    this.state = new SlotState(
+      this.engine,
+      newStateId,
+      stored?.stateId ?? newStateId(),
+      stored?.meta,
+      this.limits,
+    );
     if (stored !== undefined) await this.bag.until(this.state.open());
     this.appliedIndex = stored?.meta.appliedIndex ?? 0;
     this.durableIndex = this.appliedIndex;
@@ -103,9 +116,17 @@ export class Home implements Checkpointed {
   }
 
   /** The process is gone; `power`: and so is what was not synced. */
-  async restart(power: boolean): Promise<string[][][]> {
+  async restart(power: boolean, settings = CHECKPOINT): Promise<string[][][]> {
     this.engine = power ? this.engine.crash(this.random) : this.engine.reopen();
-    return this.open();
+    return this.open(settings);
+  }
+
+  /** All rows of the state. */
+  async rows(): Promise<readonly (readonly [Buffer, Buffer])[]> {
+    const cursor = this.engine.iterate(stateRange(this.state.stateId));
+    const rows = await this.bag.until(cursor.next(1_000_000));
+    await this.bag.until(cursor.close());
+    return rows;
   }
 
   append(entry: CommandEntry): Promise<string[][]> {
@@ -115,7 +136,7 @@ export class Home implements Checkpointed {
 
   async applyNext(): Promise<string[][]> {
     const data = this.log[this.appliedIndex]!;
-    const run = new EntryRun(this.state, tinyMachine, data, this.appliedIndex + 1);
+    const run = new EntryRun(this.state, this.machine, data, this.appliedIndex + 1);
     this.running = true;
     for (let needs = run.go(); needs !== undefined; needs = run.go()) await this.load(needs, run.ranges);
     this.running = false;
@@ -125,11 +146,18 @@ export class Home implements Checkpointed {
   }
 
   /** One read as the slot serves it, at a time at which nothing is newly dead. */
-  async read(line: string, nowMs = this.lastStampMs): Promise<string> {
+  read(line: string, nowMs = this.lastStampMs): Promise<string> {
+    return this.readArgv(
+      line.split(' ').map((word) => Buffer.from(word, 'latin1')),
+      nowMs,
+    );
+  }
+
+  async readArgv(args: readonly Buffer[], nowMs = this.lastStampMs): Promise<string> {
     const ranges: RangeCache = new Map();
-    const args = line.split(' ').map((word) => Buffer.from(word, 'latin1'));
     for (;;) {
-      const needs = faultOf(() => tinyMachine.read(new ReadView(this.state, nowMs, ranges), args, { nowMs }));
+      const ctx = { nowMs, random: seededRandom(1) };
+      const needs = faultOf(() => this.machine.read(new ReadView(this.state, nowMs, ranges), args, ctx));
       if (typeof needs === 'string') return needs;
       await this.load(needs, ranges);
     }
@@ -159,6 +187,7 @@ export class Home implements Checkpointed {
     this.faults++;
     for (const need of needs) {
       if (need.kind === 'record') await this.bag.until(this.state.load([need.key]));
+      if (need.kind === 'page') await this.bag.until(this.state.loadPages([need]));
       if (need.kind === 'range') await this.bag.until(loadRange(this.engine, this.state, need, ranges));
       assert.notEqual(need.kind, 'clock', 'nothing is newly dead here');
     }

@@ -27,7 +27,7 @@ class Stand {
       },
     } as unknown as StateMachine<string>,
     {} as Loader,
-    { wake: () => {}, wantClock: () => true, leaseHolds: () => this.leaseHolds },
+    { wake: () => {}, wantClock: () => true, seed: () => 1, leaseHolds: () => this.leaseHolds },
   );
 
   ask(): void {

@@ -16,6 +16,7 @@ import {
   type View,
   type WriteContext,
 } from '../../src/slot/txn.js';
+import { WithDoors } from './with-doors.js';
 
 /** `set k v`, `expire k atMs`, `del k`, `both k k v`, `roll k`, `boom k`, `clear`; `get k`, `size`, `scan from count`. */
 export const tinyMachine: StateMachine<string> = {
@@ -95,7 +96,8 @@ function expire(txn: Txn, key: Buffer, expireAtMs: number, ctx: WriteContext): s
 
 export function show(record: KeyRecord | undefined): string {
   if (record === undefined) return '(none)';
-  return `${record.value.toString('latin1')}@${record.expireAtMs ?? 'never'}`;
+  const value = record.kind === 'string' ? record.value.toString('latin1') : record.kind;
+  return `${value}@${record.expireAtMs ?? 'never'}`;
 }
 
 /** What a slot should hold, the naive way. */
@@ -130,8 +132,10 @@ export class Model {
   }
 }
 
-class ModelTxn implements Txn {
-  constructor(private readonly records: Map<string, KeyRecord>) {}
+class ModelTxn extends WithDoors implements Txn {
+  constructor(private readonly records: Map<string, KeyRecord>) {
+    super();
+  }
 
   get(key: Buffer): KeyRecord | undefined {
     return this.records.get(nameOf(key));

@@ -1,5 +1,5 @@
 /**
- * One key of the string type as a sequential object, for the linearizability search of jepsen-style/checkers.
+ * One key, or a counter within one, as a sequential object, for the linearizability search of jepsen-style/checkers.
  *
  * A result that is `undefined` is unknown: then the action does what it does. `vanish` is the server's own act: the one value with an
  * expiry may go once, by itself, at any time after its action begins; it is never completed, so it is never owed.
@@ -11,6 +11,8 @@ export type Action =
   | { readonly kind: 'set'; readonly value: string }
   | { readonly kind: 'setnx'; readonly value: string; readonly done: boolean | undefined }
   | { readonly kind: 'append'; readonly value: string; readonly length: number | undefined }
+  /** Items end with a semicolon. */
+  | { readonly kind: 'push'; readonly value: string; readonly count: number | undefined }
   | { readonly kind: 'increment'; readonly result: number | undefined }
   | { readonly kind: 'delete'; readonly removed: boolean | undefined }
   | { readonly kind: 'vanish'; readonly value: string };
@@ -28,6 +30,8 @@ export const keyModel: Model<Action> = {
         return state ?? action.value;
       case 'append':
         return appended(state, action);
+      case 'push':
+        return pushed(state, action);
       case 'increment':
         return incremented(state, action.result);
       case 'delete':
@@ -49,6 +53,11 @@ export const keyModel: Model<Action> = {
 function appended(state: State, action: Action & { kind: 'append' }): State | undefined {
   const after = (state ?? '') + action.value;
   return action.length === undefined || action.length === after.length ? after : undefined;
+}
+
+function pushed(state: State, action: Action & { kind: 'push' }): State | undefined {
+  const after = (state ?? '') + action.value;
+  return action.count === undefined || action.count === after.split(';').length - 1 ? after : undefined;
 }
 
 function incremented(state: State, result: number | undefined): State | undefined {

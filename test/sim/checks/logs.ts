@@ -158,7 +158,10 @@ export class Logs {
     const group = this.groupOf(slot);
     const kept = this.keptOf(seen, log);
     if (kept < seen.lastIndex) this.checkCut(slot, seen, kept);
-    if (log.compactedIndex > kept) installed(seen, log, group);
+    // An entry that stood at the mark's own place may have been another one, in an earlier term, that was never committed.
+    const { compactedIndex, compactedTerm } = log;
+    const another = compactedIndex === kept && kept > seen.firstSeen && seen.terms[kept] !== compactedTerm;
+    if (compactedIndex > kept || another) installed(seen, log, group);
     for (let index = Math.max(kept, log.compactedIndex) + 1; index <= log.lastIndex; index++) {
       const entry = log.entry(index)!;
       const hash = chained(seen.hashes[index - 1]!, entry);

@@ -1,0 +1,112 @@
+/**
+ * What a collection is made of, as plain immutable data in its key's record.
+ *
+ * A body has one *tree*, a sorted set two: its members in hash order (with their scores), and its scores in order. Small
+ * collections hold their trees *inline*, as sorted arrays; larger ones are *paged*: the record holds the roots of B+trees whose pages
+ * lie in the pool and the engine beside the records. A paged body stays paged until it is gone. A changed body is a new object.
+ *
+ * A pair's key begins with the hash of its name (hash, set, members) or with the score (scores); see keys.ts.
+ */
+import type { Pair } from './doors.js';
+import { PAGE_BYTES_TARGET, type TreeRoot } from './tree.js';
+
+export type CollectionKind = 'hash' | 'set' | 'zset' | 'list';
+
+export interface InlinePairs {
+  readonly pairs: readonly Pair[];
+  /** Of keys and values. */
+  readonly bytes: number;
+}
+
+export interface InlineItems {
+  readonly items: readonly Buffer[];
+  readonly bytes: number;
+}
+
+export type Body =
+  | { readonly form: 'pairs'; readonly members: InlinePairs }
+  | { readonly form: 'sorted'; readonly members: InlinePairs; readonly scores: InlinePairs }
+  | { readonly form: 'items'; readonly list: InlineItems }
+  | PagedBody;
+
+export type InlineBody = Exclude<Body, PagedBody>;
+
+export interface PagedBody {
+  readonly form: 'paged';
+  readonly life: Life;
+  /** Of a sorted set members and scores, of others one. */
+  readonly roots: readonly TreeRoot[];
+}
+
+/** One existence of a paged key; see page-keys.ts. */
+export interface Life {
+  readonly index: number;
+  readonly ordinal: number;
+  readonly home: number;
+  /** Under which maps hold it: made once, because it is looked up with every page. */
+  readonly name: string;
+}
+
+export function lifeOfNumbers(index: number, ordinal: number, home: number): Life {
+  return { index, ordinal, home, name: `${index}.${ordinal}` };
+}
+
+/** Where bodies turn from inline to paged. Part of the rules, so the same on every node; tests choose their own. */
+export interface BodyLimits {
+  readonly inlineEntriesMax: number;
+  /** Of keys and values, or items. */
+  readonly inlineBytesMax: number;
+  readonly pageBytesTarget: number;
+}
+
+export const BODY_LIMITS: BodyLimits = {
+  inlineEntriesMax: 128,
+  inlineBytesMax: 4096,
+  pageBytesTarget: PAGE_BYTES_TARGET,
+};
+
+const NO_PAIRS: InlinePairs = { pairs: [], bytes: 0 };
+const NO_BODIES: Readonly<Record<CollectionKind, InlineBody>> = {
+  hash: { form: 'pairs', members: NO_PAIRS },
+  set: { form: 'pairs', members: NO_PAIRS },
+  zset: { form: 'sorted', members: NO_PAIRS, scores: NO_PAIRS },
+  list: { form: 'items', list: { items: [], bytes: 0 } },
+};
+
+export function emptyBody(kind: CollectionKind): InlineBody {
+  return NO_BODIES[kind];
+}
+
+export function bodyCount(body: Body): number {
+  if (body.form === 'paged') return body.roots[0]!.count;
+  return body.form === 'items' ? body.list.items.length : body.members.pairs.length;
+}
+
+/** What a pair and its two buffers, and an item and its buffer, cost beside their bytes; measured, rounded up. */
+const PAIR_OVERHEAD_BYTES = 264;
+const ITEM_OVERHEAD_BYTES = 112;
+
+const PAGED_BYTES = 320;
+
+export function isInlineSized(body: InlineBody, { inlineEntriesMax, inlineBytesMax }: BodyLimits): boolean {
+  const { bytes } = body.form === 'items' ? body.list : body.members;
+  return bodyCount(body) <= inlineEntriesMax && bytes <= inlineBytesMax;
+}
+
+/** What the body costs in memory, without its pages. */
+export function bodyBytes(body: Body): number {
+  switch (body.form) {
+    case 'pairs':
+      return pairsBytes(body.members);
+    case 'sorted':
+      return pairsBytes(body.members) + pairsBytes(body.scores);
+    case 'items':
+      return body.list.bytes + body.list.items.length * ITEM_OVERHEAD_BYTES;
+    case 'paged':
+      return PAGED_BYTES;
+  }
+}
+
+function pairsBytes({ pairs, bytes }: InlinePairs): number {
+  return bytes + pairs.length * PAIR_OVERHEAD_BYTES;
+}

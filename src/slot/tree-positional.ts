@@ -1,0 +1,120 @@
+/**
+ * A tree of values by rank: a list, or the pieces of a long string.
+ *
+ * It lives as long as one run: `root` is what the run's record must keep. Bytes given in are copied; bytes given out alias pages,
+ * and stay as they are. Ranks are from 0, ranges of ranks without their end; a range must not be read on after a change.
+ */
+import { invariant } from '../assert.js';
+import { listOf, stringAt } from './byte-list.js';
+import {
+  aimAtRank,
+  descend,
+  leafOf,
+  PAGE_BYTES_TARGET,
+  type Pages,
+  type Path,
+  readAhead,
+  type Step,
+  type TreeRoot,
+  type TreeShape,
+} from './tree.js';
+import { appendAll, insertAtRank, removeRange, replaceRow } from './tree-change.js';
+import { entriesOf } from './tree-range.js';
+
+export class PositionalTree {
+  private readonly shape: TreeShape;
+
+  constructor(
+    private readonly pages: Pages,
+    public root: TreeRoot,
+    pageBytesTarget = PAGE_BYTES_TARGET,
+  ) {
+    this.shape = { pageBytesTarget, width: 1 };
+  }
+
+  get count(): number {
+    return this.root.count;
+  }
+
+  at(rank: number): Buffer | undefined {
+    const path = this.pathTo(rank);
+    return path && valueAt(path);
+  }
+
+  /** The first of the values is at `rank` afterwards. */
+  insertAt(rank: number, values: readonly Buffer[]): void {
+    invariant(rank >= 0 && rank <= this.count, 'inserted beyond the end', { rank, count: this.count });
+    if (values.length === 0) return;
+    this.root = insertAtRank(this.pages, this.shape, this.root, rank, listOf(values));
+  }
+
+  /** Answers the value that was there; changes nothing where there is none. */
+  setAt(rank: number, value: Buffer): Buffer | undefined {
+    const path = this.pathTo(rank);
+    if (path === undefined) return undefined;
+    const before = valueAt(path);
+    if (before.equals(value)) return before;
+    this.root = replaceRow(this.pages, this.shape, this.root, path, 1, listOf([value]));
+    return before;
+  }
+
+  /** Answers the value that was there. */
+  removeAt(rank: number): Buffer | undefined {
+    const path = this.pathTo(rank);
+    if (path === undefined) return undefined;
+    this.root = replaceRow(this.pages, this.shape, this.root, path, 1, listOf([]));
+    return valueAt(path);
+  }
+
+  /** Behind the last, in this order. */
+  pushLast(values: Iterable<Buffer>): void {
+    this.root = appendAll(this.pages, this.shape, this.root, rowsOfValues(values));
+  }
+
+  /** Before the first, in this order: the first of them is the first afterwards. */
+  pushFirst(values: readonly Buffer[]): void {
+    this.insertAt(0, values);
+  }
+
+  popFirst(): Buffer | undefined {
+    return this.removeAt(0);
+  }
+
+  popLast(): Buffer | undefined {
+    return this.removeAt(this.count - 1);
+  }
+
+  /** Answers how many went. */
+  deleteRange(from: number, to: number): number {
+    const before = this.count;
+    this.root = removeRange(this.pages, this.shape, this.root, from, to);
+    return before - this.count;
+  }
+
+  /** Loads the pages of these ranks: for a run that will read them all. */
+  readAhead(from: number, to: number): void {
+    readAhead(this.pages, this.root, Math.max(0, from), Math.min(to, this.count));
+  }
+
+  ascend(from = 0, to = this.count): Generator<Buffer> {
+    return entriesOf(this.pages, this, from, to, 1, stringAt);
+  }
+
+  /** From the value before `to` down to the one at `from`. */
+  descend(from = 0, to = this.count): Generator<Buffer> {
+    return entriesOf(this.pages, this, from, to, -1, stringAt);
+  }
+
+  private pathTo(rank: number): Step[] | undefined {
+    if (rank < 0 || rank >= this.count) return undefined;
+    return descend(this.pages, this.root, [aimAtRank(rank)])[0];
+  }
+}
+
+function* rowsOfValues(values: Iterable<Buffer>): Generator<readonly Buffer[]> {
+  for (const value of values) yield [value];
+}
+
+function valueAt(path: Path): Buffer {
+  return stringAt(leafOf(path).strings, path.at(-1)!.row);
+}

@@ -1,0 +1,207 @@
+/**
+ * The Txn that handlers get, over one slot's state: the writes of one lone command, or of all the commands of an atomic group.
+ *
+ * A run's effects, on records and on pages, live in an overlay until `commit`; a run that threw is dropped with its overlay,
+ * so a page fault or a failing handler leaves no trace. Pages that a run wrote for a key that it then took away are never published.
+ */
+import { invariant } from '../assert.js';
+import { type Life, lifeOfNumbers } from './body.js';
+import type { Cell } from './cell.js';
+import type { EditableFields, EditableItems, EditableSorted } from './doors.js';
+import { copyKey, editFields, editItems, editSorted } from './editors.js';
+import { nameOf, placeOf } from './keys.js';
+import type { PageOfLife } from './page-pool.js';
+import type { PageEditor } from './paged.js';
+import { lifeOf, type SlotState } from './state.js';
+import type { PageNumber, TreePage } from './tree.js';
+import { type KeyRecord, PageFault, type Txn } from './txn.js';
+import { BaseView, type RangeCache } from './view.js';
+
+interface Effect {
+  readonly key: Buffer;
+  readonly record: KeyRecord | undefined;
+}
+
+/** What a run did to the pages of one life. */
+interface PageEffects {
+  readonly life: Life;
+  /** undefined: freed. */
+  readonly pages: Map<PageNumber, TreePage | undefined>;
+}
+
+/** How to take one page effect back. */
+interface Undo {
+  readonly pages: Map<PageNumber, TreePage | undefined>;
+  readonly page: PageNumber;
+  readonly had: boolean;
+  readonly content: TreePage | undefined;
+}
+
+/** The lives that an entry makes are counted over all its commands; see page-keys.ts. */
+export interface Lives {
+  readonly index: number;
+  made: number;
+}
+
+export class WriteTxn extends BaseView implements Txn, PageEditor {
+  private effects = new Map<string, Effect>();
+  private pageEffects = new Map<string, PageEffects>();
+  private readonly undo: Undo[] = [];
+  private livesMade = 0;
+  private cleared = false;
+  private sizeChange = 0;
+
+  constructor(
+    state: SlotState,
+    nowMs: number,
+    ranges: RangeCache,
+    private readonly lives: Lives,
+  ) {
+    super(state, nowMs, ranges);
+  }
+
+  protected override get hidesStored(): boolean {
+    return this.cleared;
+  }
+
+  get(key: Buffer): KeyRecord | undefined {
+    const name = nameOf(key);
+    const record = this.current(key, name);
+    if (record === undefined || !this.isDead(record)) return record;
+    this.metDead(key, name);
+    return undefined;
+  }
+
+  put(key: Buffer, record: KeyRecord): void {
+    const name = nameOf(key);
+    if (this.get(key) === undefined) this.sizeChange++;
+    this.effects.set(name, { key, record });
+  }
+
+  delete(key: Buffer): boolean {
+    if (this.get(key) === undefined) return false;
+    this.remove(key, nameOf(key));
+    return true;
+  }
+
+  copy(from: Buffer, to: Buffer): boolean {
+    return copyKey(this, from, to);
+  }
+
+  editFields(key: Buffer, kind: 'hash' | 'set'): EditableFields {
+    return editFields(this, key, kind);
+  }
+
+  editSorted(key: Buffer): EditableSorted {
+    return editSorted(this, key);
+  }
+
+  editItems(key: Buffer): EditableItems {
+    return editItems(this, key);
+  }
+
+  clear(): void {
+    this.effects = new Map();
+    this.pageEffects = new Map();
+    this.cleared = true;
+    this.sizeChange = -this.state.keys;
+  }
+
+  size(): number {
+    return this.state.keys + this.sizeChange;
+  }
+
+  newLife(key: Buffer): Life {
+    const ordinal = this.lives.made + this.livesMade++;
+    return lifeOfNumbers(this.lives.index, ordinal, placeOf(key).hash14);
+  }
+
+  override holdsAll(life: Life): boolean {
+    return this.isNew(life) || super.holdsAll(life);
+  }
+
+  writePage({ life, page }: PageOfLife, content: TreePage | undefined): void {
+    const name = life.name;
+    let effects = this.pageEffects.get(name);
+    if (effects === undefined) {
+      effects = { life, pages: new Map() };
+      this.pageEffects.set(name, effects);
+    }
+    const { pages } = effects;
+    this.undo.push({ pages, page, had: pages.has(page), content: pages.get(page) });
+    pages.set(page, content);
+  }
+
+  /** Where to go back to should the next command fail. */
+  savepoint(): () => void {
+    const { cleared, sizeChange, pageEffects } = this;
+    const effects = new Map(this.effects);
+    const undone = this.undo.length;
+    return () => {
+      while (this.undo.length > undone) takeBack(this.undo.pop()!);
+      Object.assign(this, { cleared, sizeChange, effects, pageEffects });
+    };
+  }
+
+  /** Publishes the run's effects. */
+  commit(): void {
+    if (this.cleared) this.state.clear();
+    const kept = new Set<string>();
+    for (const { record } of this.effects.values()) {
+      const life = lifeOf(record);
+      if (life !== undefined) kept.add(life.name);
+    }
+    for (const [name, { key, record }] of this.effects) this.state.publish(key, name, record, kept);
+    for (const [name, { life, pages }] of this.pageEffects) {
+      if (!kept.has(name)) continue;
+      if (this.isNew(life)) this.state.pages.begin(life);
+      for (const [page, content] of pages) this.state.pages.publish({ life, page }, content);
+    }
+    this.lives.made += this.livesMade;
+  }
+
+  protected override pageAt(at: PageOfLife): TreePage | undefined {
+    const pages = this.pageEffects.get(at.life.name)?.pages;
+    if (!pages?.has(at.page)) return super.pageAt(at);
+    const content = pages.get(at.page);
+    invariant(content !== undefined, 'a page is read that this run freed', { ...at.life, page: at.page });
+    return content;
+  }
+
+  protected override *overlay(): Iterable<Cell> {
+    for (const [name, { key, record }] of this.effects) {
+      yield { key, name, record, place: placeOf(key), storedExpireAtMs: undefined };
+    }
+  }
+
+  protected override unknown(key: Buffer): boolean {
+    return !this.cleared && !this.effects.has(nameOf(key)) && super.unknown(key);
+  }
+
+  protected override metDead(key: Buffer, name: string): void {
+    // A scan meets keys that only the engine's page knows; a removal is published over a known record only.
+    if (this.unknown(key)) throw new PageFault([{ kind: 'record', key }]);
+    this.remove(key, name);
+  }
+
+  /** Made by this run. */
+  private isNew({ index, ordinal }: Life): boolean {
+    return index === this.lives.index && ordinal >= this.lives.made;
+  }
+
+  private current(key: Buffer, name: string): KeyRecord | undefined {
+    const effect = this.effects.get(name);
+    if (effect !== undefined) return effect.record;
+    return this.cleared ? undefined : this.stored(key, name);
+  }
+
+  private remove(key: Buffer, name: string): void {
+    this.effects.set(name, { key, record: undefined });
+    this.sizeChange--;
+  }
+}
+
+function takeBack({ pages, page, had, content }: Undo): void {
+  if (had) pages.set(page, content);
+  else pages.delete(page);
+}
