@@ -121,7 +121,7 @@ class Replica {
     const replica = this;
     const configuration = { voters: [1, 2, 3], votersOutgoing: [], learners: [] };
     const seen = {
-      birth: { groupId: 1, memberId },
+      birth: { groupId: 1, memberId, voters: [1, 2, 3] },
       raft: { state: { log: replica.log, votedFor: 0, configuration } },
       get isLeader() {
         return replica.leads;
