@@ -164,6 +164,8 @@ const JUDGES: readonly (readonly [words: RegExp, judge: string])[] = [
   [/voted for/, 'one vote a term'],
   [/follows another log elsewhere/, 'log matching'],
   [/is committed here and is another/, 'one committed log'],
+  [/a read at \d+ was asked/, 'reads at their index'],
+  [/commits up to/, 'commit by counting'],
   [/leads term .* without entry/, 'leader completeness'],
   [/a leader cut its own log|the log was cut/, 'leader append-only, commit kept'],
   [/falls back|applied \d+, committed is/, 'monotone cursors'],

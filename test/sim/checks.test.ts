@@ -17,6 +17,7 @@ import type { Action } from './checks/key-model.js';
 import { Ledger } from './checks/ledger.js';
 import { Logs } from './checks/logs.js';
 import { Oracles } from './checks/oracles.js';
+import { Reads } from './checks/reads.js';
 import type { Tell } from './checks/tell.js';
 import { History } from './history.js';
 import { SimFiles } from './sim-files.js';
@@ -224,6 +225,33 @@ test('a term, a commit or an applied index that falls, and one applied beyond th
   assert.equal(look(replica), 2);
   replica.appliedIndex = 2;
   assert.equal(look(replica), 3);
+});
+
+test('a leader that commits an entry of an earlier term by counting is found', () => {
+  const { look } = logs();
+  const leader = new Replica().follow(0, [1, 'a']);
+  leader.term = 2;
+  leader.leads = true;
+  look(leader);
+  leader.log.commitTo(1);
+  assert.equal(look(leader), 1);
+});
+
+test('a read at an index below what was committed when it was asked is found', () => {
+  const { faults, tell: own } = tell();
+  const reads = new Reads(own, () => 5);
+  const { slot } = new Replica();
+  const requests = {};
+  Object.assign(slot, { requests });
+  reads.look(slot);
+  for (const [context, index] of [
+    [1, 5],
+    [2, 4],
+  ] as const) {
+    reads.asked(requests, context);
+    reads.known(requests, context, index);
+  }
+  assert.equal(faults.length, 1);
 });
 
 function oracles(): { readonly oracles: Oracles; readonly faults: string[] } {

@@ -1,5 +1,5 @@
 /**
- * Probes: wrappers around single methods of the code under test, which count what no message and no status shows.
+ * Probes: wrappers around single methods of the code under test, which count, or show to an oracle, what no message and no status shows.
  *
  * They change nothing and are put in once a process; one world runs at a time, and what they see is its. A method that is no longer
  * there is an error at the start, so that no path is lost in silence.
@@ -21,6 +21,8 @@ export interface Probed {
   met(path: RarePath): void;
   /** The process whose event this is stood still a moment ago. */
   pausedLately(): boolean;
+  readAsked(requests: object, context: number): void;
+  readKnown(requests: object, context: number, index: number): void;
 }
 
 let probed: Probed | undefined;
@@ -155,5 +157,15 @@ around(Forwarder.prototype, 'send', (_forwarder, given, call) => {
   const { kind, group } = given[3] as Pick<SlotRequest<unknown>, 'kind' | 'group'>;
   met('forwarded read retried', kind === 'read' && forwarded.has(group));
   forwarded.add(group);
+  return call();
+});
+
+around(Requests.prototype, 'askFor', (requests: object, [context], call) => {
+  probed!.readAsked(requests, context as number);
+  return call();
+});
+
+around(Requests.prototype, 'readIndexKnown', (requests: object, [context, index], call) => {
+  probed!.readKnown(requests, context as number, index as number);
   return call();
 });

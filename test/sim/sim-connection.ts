@@ -61,13 +61,11 @@ export class Connection {
     return true;
   }
 
-  /** Outside of the lane's order, and whatever has become of the connection. */
+  /** Outside of the lane's order, and whatever becomes of the link and the connection meanwhile. */
   private stray(lane: Lane, message: Buffer, delayUs: number): void {
     const [sender, receiver] = this.endsOf(lane);
-    const run = (): void => {
-      if (!this.network.isCut(sender.nodeId, receiver.nodeId))
-        receiver.handlers.onMessage(sender.nodeId, lane, message);
-    };
+    if (this.network.isCut(sender.nodeId, receiver.nodeId)) return;
+    const run = (): void => receiver.handlers.onMessage(sender.nodeId, lane, message);
     this.network.scheduler.after(delayUs, 'net stray', receiver.owner, run, LANE_CODES[lane]);
   }
 

@@ -149,7 +149,7 @@ function activitySettings(random: Random, settings: FormSettings): ActivitySetti
 }
 
 function networkSettings(random: Random): NetworkSettings {
-  const harsh = random.below(4) === 0;
+  const harsh = random.below(3) === 0;
   return {
     delayUsMin: 50,
     delayUsMax: pick(random, [300, 1000, 5000]),

@@ -242,6 +242,14 @@ export class World {
     return untilUs > 0 && untilUs + LATELY_US > this.scheduler.nowUs;
   }
 
+  readAsked(requests: object, context: number): void {
+    this.oracles.reads.asked(requests, context);
+  }
+
+  readKnown(requests: object, context: number, index: number): void {
+    this.oracles.reads.known(requests, context, index);
+  }
+
   private leaderElected({ birth: { groupId }, status: { term } }: NodeSlot): void {
     if (this.clients.some((client) => client.writesWaiting > 0))
       this.met('leader changed while a write was unanswered');

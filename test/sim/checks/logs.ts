@@ -2,7 +2,7 @@
  * Raft's promises about logs, watched after each event over all replicas, at a cost of the entries that are new.
  *
  * - Log matching: each entry has a hash over itself and all before it; the first to hold (index, term) fixes it for everybody.
- * - A leader only appends. Nothing that a replica knew committed is ever cut.
+ * - A leader only appends, and commits by counting entries of its own term. Nothing that a replica knew committed is ever cut.
  * - State-machine safety, by the log: the first to know an entry committed fixes it; whoever knows that much committed has the same.
  * - Leader completeness: a new leader has all that was committed in earlier terms.
  * - Term, commit and applied never fall within a life; a vote stays through its term; applied <= commit.
@@ -205,6 +205,8 @@ export class Logs {
       if (seen.terms[index]! < inTerm) this.tell.counted('old entry committed by a newer leader');
       this.events.committed(slot, index, seen.terms[index]!);
     }
+    if (seen.led && seen.term === inTerm && seen.terms[to] !== inTerm)
+      this.fail(slot, `a leader of term ${inTerm} commits up to ${to}, an entry of term ${seen.terms[to]}`);
     if (committed[to - 1]!.hash !== seen.hashes[to])
       this.fail(slot, `entry ${to} is committed here and is another one elsewhere`);
   }

@@ -1,7 +1,7 @@
 /**
  * What must hold after every step of every replica, seen from outside: after each event, on each message, at each entry applied.
  *
- * Each promise has a file of its own: elections, logs, applied, durability, ledger, bounds. What clients see is judged at the end
+ * Each promise has a file of its own: elections, logs, applied, durability, reads, ledger, bounds. What clients see is judged at the end
  * (judge.ts, dumps.ts), and that nothing hangs (rest.ts). Whatever is asked after each event costs only what is new.
  */
 import type { NodeObserver } from '../../../src/node/node.js';
@@ -19,6 +19,7 @@ import { Elections } from './elections.js';
 import { Ledger } from './ledger.js';
 import { Logs } from './logs.js';
 import { replayedIndex } from './peek.js';
+import { Reads } from './reads.js';
 import type { Tell } from './tell.js';
 
 export interface OracleParts {
@@ -36,6 +37,7 @@ const RAFT_LANES: ReadonlySet<Lane> = new Set(['control', 'sync', 'ack']);
 
 export class Oracles {
   readonly ledger: Ledger;
+  readonly reads: Reads;
   private readonly elections: Elections;
   private readonly logs: Logs;
   private readonly applied: Applied;
@@ -49,6 +51,7 @@ export class Oracles {
     this.durability = new Durability(tell, disks);
     this.logs = new Logs(tell, this.durability);
     this.applied = new Applied(tell, (entry) => this.ledger.applied(entry));
+    this.reads = new Reads(tell, (groupId) => this.logs.committedTo(groupId));
     this.bounds = new Bounds(tell, settings);
   }
 
@@ -70,6 +73,7 @@ export class Oracles {
     for (const slot of slots) {
       this.logs.look(slot);
       this.durability.look(slot);
+      this.reads.look(slot);
       this.bounds.look(slot);
     }
   }
