@@ -103,9 +103,13 @@ export class BuggyCopy {
       const tsc = join(packageRoot, 'node_modules/typescript/bin/tsc');
       const built = await run([tsc, '-p', this.folder, ...LENIENT]);
       if (built.status !== 0) return ended(undefined, `does not compile: ${built.output}`);
-      const { output } = await run([join(this.folder, 'dist/test/sim/bug-hunt.js'), String(seedsMax)]);
-      const found = /^found (\d+) (.*)$/m.exec(output);
-      return found === null ? ended(undefined, output.trim()) : ended(Number(found[1]), found[2]!);
+      const hunt = await run([join(this.folder, 'dist/test/sim/bug-hunt.js'), String(seedsMax)]);
+      const found = /^found (\d+) (.*)$/m.exec(hunt.output);
+      if (found !== null) return ended(Number(found[1]), found[2]!);
+      return ended(
+        undefined,
+        hunt.status === 0 ? `in ${seedsMax} seeds` : `the hunt broke off: ${hunt.output}`,
+      );
     } finally {
       for (const { path } of bug.edits) cpSync(join(packageRoot, path), join(this.folder, path));
     }
