@@ -67,6 +67,7 @@ export class SimMachine {
   engine: MemoryEngine;
   private transport: SimTransport | undefined;
   private readonly diskDice: Random;
+  private diskFull = false;
 
   /** `number` counts from 1 and names the machine; its node id is PM's to give. */
   constructor(
@@ -128,15 +129,18 @@ export class SimMachine {
 
   /** Full: less is left than nodes want to have, and more than they need until they notice. */
   setDiskFull(full: boolean): void {
+    this.diskFull = full;
     if (!full) this.files.capacityBytes = CAPACITY_BYTES;
     else if (this.life !== undefined) void this.fillDisk();
   }
 
+  /** The question how much is used may be answered late, by a machine that was paused: then the disk may be mended already. */
   private async fillDisk(): Promise<void> {
     const { files } = this;
     files.capacityBytes = CAPACITY_BYTES;
     const usedBytes = CAPACITY_BYTES - (await files.freeBytes());
-    files.capacityBytes = usedBytes + Math.floor(this.parts.settings.binlog.freeBytesMin * 0.75);
+    if (this.diskFull)
+      files.capacityBytes = usedBytes + Math.floor(this.parts.settings.binlog.freeBytesMin * 0.75);
   }
 
   private async open(life: ProcessLife): Promise<void> {
