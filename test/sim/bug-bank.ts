@@ -136,7 +136,9 @@ function run(args: readonly string[]): Promise<{ readonly status: number | null;
       output += chunk;
     });
     child.on('error', reject);
-    child.on('close', (status) => resolve({ status, output }));
+    child.on('close', (status, signal) => {
+      resolve({ status, output: signal === null ? output : `${output}ended by ${signal}` });
+    });
   });
 }
 
