@@ -8,6 +8,7 @@
  * Invariants: `onUp` and `onDown` alternate; after a break no frame of that connection is handed on, and none is sent;
  * `onDown` never runs inside `send`.
  */
+import type { Socket } from 'node:net';
 import { Client, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import type { Env, Timer } from '../env.js';
 import { hostPort, type Security } from './credentials.js';
@@ -15,6 +16,7 @@ import { type Frames, type PeerMethodName, peerMethods } from './frames.js';
 import { type ConnectionId, checkAnswer, type PeerIdentity, writeHello } from './hello.js';
 import { LaneWriter } from './lane-writer.js';
 import { channelOptions, type TransportLimits } from './limits.js';
+import { tapSocket } from './socket-tap.js';
 import type { DialledLane, Lane, PeerAddress, TransportHandlers } from './transport.js';
 
 export interface DialledPeerOptions {
@@ -105,12 +107,18 @@ interface ConnectionEvents {
 
 type PeerStream = ClientDuplexStream<Frames, Frames>;
 
+interface Channel {
+  readonly client: Client;
+  /** As long as the channel lives: one, or more where grpc-js connected again. */
+  readonly sockets: Socket[];
+  readonly streams: PeerStream[];
+}
+
 /** One attempt and, if it succeeds, one connection; it never comes back. */
 class Connection {
   private readonly options: DialledPeerOptions;
   private readonly events: ConnectionEvents;
-  private readonly clients: readonly Client[];
-  private readonly streams: readonly PeerStream[];
+  private readonly channels: readonly Channel[];
   private readonly lanes: Readonly<Record<DialledLane, LaneWriter>>;
   private readonly deadline: Timer;
   private answersMissing: number;
@@ -122,13 +130,12 @@ class Connection {
     const id = options.nextConnection();
     const control = this.openChannel();
     const bulk = this.openChannel();
-    this.clients = [control, bulk];
+    this.channels = [control, bulk];
     const controlStream = this.open(control, 'Control', id);
     const syncStream = this.open(bulk, 'BinlogSync', id, 'ack');
     const forwardStream = this.open(bulk, 'Forward', id, 'reply');
     const snapshotStream = this.open(bulk, 'Snapshot', id, 'snapshotAck');
-    this.streams = [controlStream, syncStream, forwardStream, snapshotStream];
-    this.answersMissing = this.streams.length;
+    this.answersMissing = control.streams.length + bulk.streams.length;
     this.lanes = {
       control: this.lane('control', controlStream),
       sync: this.lane('sync', syncStream),
@@ -157,8 +164,7 @@ class Connection {
     this.state = 'ended';
     this.deadline.cancel();
     for (const lane of Object.values(this.lanes)) lane.close();
-    for (const stream of this.streams) stream.cancel();
-    for (const client of this.clients) client.close();
+    for (const channel of this.channels) endChannel(channel);
     return wasUp;
   }
 
@@ -168,20 +174,23 @@ class Connection {
     this.events.onEnd(wasUp, why);
   }
 
-  private openChannel(): Client {
+  private openChannel(): Channel {
     const { address, security, limits } = this.options;
-    return new Client(
-      hostPort(address.host, address.port),
-      security.channelCredentials,
-      channelOptions(limits),
-    );
+    const sockets: Socket[] = [];
+    const credentials = tapSocket(security.channelCredentials, (socket) => {
+      sockets.push(socket);
+      if (this.state === 'ended') socket.destroy();
+    });
+    const client = new Client(hostPort(address.host, address.port), credentials, channelOptions(limits));
+    return { client, sockets, streams: [] };
   }
 
-  private open(client: Client, name: PeerMethodName, id: ConnectionId, answers?: Lane): PeerStream {
+  private open(channel: Channel, name: PeerMethodName, id: ConnectionId, answers?: Lane): PeerStream {
     const { identity, security, address } = this.options;
     const { path, requestSerialize, responseDeserialize } = peerMethods[name];
     const hello = writeHello(security.callMetadata(), identity, id);
-    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, hello);
+    const stream = channel.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, hello);
+    channel.streams.push(stream);
     stream.on('metadata', (metadata) => {
       const fault = checkAnswer(metadata, identity, address.nodeId);
       if (fault === undefined) this.answered();
@@ -215,6 +224,13 @@ class Connection {
       handlers.onMessage(this.options.address.nodeId, lane, frame);
     }
   }
+}
+
+/** By its socket, where there is one (socket-tap.ts says why); calls that never came so far have nothing to reset. */
+function endChannel({ client, sockets, streams }: Channel): void {
+  for (const socket of sockets) socket.destroy();
+  if (sockets.length === 0) for (const stream of streams) stream.cancel();
+  client.close();
 }
 
 /** grpc-js adds the time of the failure; without it, equal reasons are equal and are logged once. */
