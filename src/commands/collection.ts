@@ -2,11 +2,11 @@
  * What the types that hold many elements share: the check of a key's type, ranges of ranks, random picks, and HSCAN with its
  * relatives.
  */
-import { array, bulk, type Reply } from '../resp/reply.js';
+import { array, bulk, integer, NULL, type Reply } from '../resp/reply.js';
 import type { CollectionKind, Direction, Fields, KeyRecord, Pair, ReadContext, View } from '../slot/txn.js';
-import { integerArgument } from './arguments.js';
+import { integerArgument, isWord } from './arguments.js';
 import { type Args, CommandError } from './command.js';
-import { NOT_AN_INTEGER, NOT_POSITIVE, WRONG_TYPE } from './errors.js';
+import { NOT_AN_INTEGER, NOT_POSITIVE, syntaxError, WRONG_TYPE } from './errors.js';
 import { globMatches } from './glob.js';
 import { scanCursor, scanOptions } from './scan.js';
 
@@ -22,6 +22,15 @@ export function isThere(view: View, key: Buffer, kind: CollectionKind): boolean 
   const record: KeyRecord | undefined = view.get(key);
   if (record !== undefined && record.kind !== kind) throw new CommandError(WRONG_TYPE);
   return record !== undefined;
+}
+
+/** HDEL, SREM, ZREM: answers how many of those named were there. */
+export function deleteNamed(
+  elements: { prefetch(names: readonly Buffer[]): void; delete(name: Buffer): unknown },
+  names: readonly Buffer[],
+): Reply {
+  elements.prefetch(names);
+  return integer(names.filter((name) => elements.delete(name) !== undefined).length);
 }
 
 /** Ranks `from` <= rank < `to`. */
@@ -69,6 +78,34 @@ export function pickSome(fields: Fields, count: number, { random }: ReadContext)
       ? Array.from({ length: -count }, () => random.below(total))
       : distinct(count, total, (bound) => random.below(bound));
   return fields.atAll(ranks);
+}
+
+export interface PickOptions {
+  /** Undefined: one element, not an array. */
+  readonly count: number | undefined;
+  readonly withValues: boolean;
+}
+
+/** HRANDFIELD and ZRANDMEMBER: `KEY [COUNT [WORD]]`. */
+export function pickOptions(args: Args, word: 'withvalues' | 'withscores'): PickOptions {
+  if (args.length === 2) return { count: undefined, withValues: false };
+  const count = picksArgument(args[2]!);
+  if (args.length > 4 || (args.length === 4 && !isWord(args[3]!, word))) throw syntaxError();
+  return { count, withValues: args.length === 4 };
+}
+
+/** HRANDFIELD and ZRANDMEMBER: names, each with its value where that is wished. */
+export function picksReply(
+  { count, withValues }: PickOptions,
+  fields: Fields | undefined,
+  showValue: (value: Buffer) => Reply,
+  ctx: ReadContext,
+): Reply {
+  if (count === undefined) return fields === undefined ? NULL : bulk(pickSome(fields, -1, ctx)[0]!.key);
+  const picked = fields === undefined ? [] : pickSome(fields, count, ctx);
+  return array(
+    picked.flatMap(({ key, value }) => (withValues ? [bulk(key), showValue(value)] : [bulk(key)])),
+  );
 }
 
 /** Floyd's sample: every set of `count` numbers below `total` is as likely as any other. */

@@ -4,11 +4,11 @@
  * A hash's fields lie in the order of their names' hashes, so HGETALL answers in that order and not in that of insertion.
  */
 import { array, bulk, integer, map, NULL, OK, type Reply } from '../resp/reply.js';
-import type { EditableFields, Fields, Pair, ReadContext, Txn, View } from '../slot/txn.js';
-import { integerArgument, isWord, parseInteger } from './arguments.js';
-import { isThere, pickSome, picksArgument, WALKED_NOTHING, walk } from './collection.js';
+import type { EditableFields, Fields, Pair, Txn, View } from '../slot/txn.js';
+import { integerArgument, parseInteger } from './arguments.js';
+import { deleteNamed, isThere, pickOptions, picksReply, WALKED_NOTHING, walk } from './collection.js';
 import { type Args, CommandError, type ReadRow, type WriteRow } from './command.js';
-import { syntaxError, wrongArity } from './errors.js';
+import { wrongArity } from './errors.js';
 import { addFloats, addIntegers, floatArgument } from './number.js';
 import { scanCursor } from './scan.js';
 import { ONE_KEY, traits } from './traits.js';
@@ -116,12 +116,7 @@ const hdel = {
   group: 'hash',
   ...traits('hash', ['write', 'fast']),
   keys: ONE_KEY,
-  write(txn, args) {
-    const hash = editHash(txn, args[1]!);
-    const fields = args.slice(2);
-    hash.prefetch(fields);
-    return integer(fields.filter((field) => hash.delete(field) !== undefined).length);
-  },
+  write: (txn, args) => deleteNamed(editHash(txn, args[1]!), args.slice(2)),
 } as const satisfies WriteRow;
 
 const hlen = {
@@ -240,24 +235,9 @@ const hrandfield = {
   complexity: 'O(M*log(N)) with M being the number of fields returned.',
   arity: -2,
   ...READ,
-  parse: (args: Args) => void pickOptions(args),
-  read: runHrandfield,
+  parse: (args: Args) => void pickOptions(args, 'withvalues'),
+  read: (view, args, ctx) => picksReply(pickOptions(args, 'withvalues'), hashAt(view, args[1]!), bulk, ctx),
 } as const satisfies ReadRow;
-
-function runHrandfield(view: View, args: Args, ctx: ReadContext): Reply {
-  const { count, withValues } = pickOptions(args);
-  const hash = hashAt(view, args[1]!);
-  if (count === undefined) return hash === undefined ? NULL : bulk(pickSome(hash, -1, ctx)[0]!.key);
-  const picked = hash === undefined ? [] : pickSome(hash, count, ctx);
-  return array(picked.flatMap(({ key, value }) => (withValues ? [bulk(key), bulk(value)] : [bulk(key)])));
-}
-
-function pickOptions(args: Args): { readonly count: number | undefined; readonly withValues: boolean } {
-  if (args.length === 2) return { count: undefined, withValues: false };
-  const count = picksArgument(args[2]!);
-  if (args.length > 4 || (args.length === 4 && !isWord(args[3]!, 'withvalues'))) throw syntaxError();
-  return { count, withValues: args.length === 4 };
-}
 
 const hscan = {
   name: 'hscan',

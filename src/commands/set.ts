@@ -5,7 +5,15 @@
  */
 import { array, bulk, integer, NULL, type Reply } from '../resp/reply.js';
 import type { EditableFields, Fields, ReadContext, Txn, View, WriteContext } from '../slot/txn.js';
-import { countArgument, isThere, pickSome, picksArgument, WALKED_NOTHING, walk } from './collection.js';
+import {
+  countArgument,
+  deleteNamed,
+  isThere,
+  pickSome,
+  picksArgument,
+  WALKED_NOTHING,
+  walk,
+} from './collection.js';
 import type { Args, ReadRow, WriteRow } from './command.js';
 import { syntaxError } from './errors.js';
 import { scanCursor } from './scan.js';
@@ -50,12 +58,7 @@ const srem = {
   complexity: 'O(M*log(N)) with M being the number of members to be removed.',
   arity: -3,
   ...FAST_WRITE,
-  write(txn, args) {
-    const set = editSet(txn, args[1]!);
-    const members = args.slice(2);
-    set.prefetch(members);
-    return integer(members.filter((member) => set.delete(member) !== undefined).length);
-  },
+  write: (txn, args) => deleteNamed(editSet(txn, args[1]!), args.slice(2)),
 } as const satisfies WriteRow;
 
 const sismember = {

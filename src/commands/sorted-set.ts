@@ -3,15 +3,16 @@
  *
  * A sorted set is kept in two orders, by member and by score; the door edits both at once. Minus zero is kept as zero.
  */
-import { array, bulk, integer, NULL, type Reply } from '../resp/reply.js';
+import { array, bulk, integer, type Reply } from '../resp/reply.js';
 import { scoreOfSortKey } from '../slot/keys.js';
-import type { ReadContext, Sorted, Txn, View } from '../slot/txn.js';
-import { indexArgument, isWord } from './arguments.js';
+import type { Sorted, Txn, View } from '../slot/txn.js';
+import { indexArgument } from './arguments.js';
 import {
   countArgument,
+  deleteNamed,
   isThere,
-  pickSome,
-  picksArgument,
+  pickOptions,
+  picksReply,
   type RankRange,
   rankRange,
   WALKED_NOTHING,
@@ -48,10 +49,7 @@ const zrem = {
   ...FAST_WRITE,
   write(txn, args) {
     isThere(txn, args[1]!, 'zset');
-    const set = txn.editSorted(args[1]!);
-    const members = args.slice(2);
-    set.prefetch(members);
-    return integer(members.filter((member) => set.delete(member) !== undefined).length);
+    return deleteNamed(txn.editSorted(args[1]!), args.slice(2));
   },
 } as const satisfies WriteRow;
 
@@ -185,28 +183,13 @@ const zrandmember = {
   complexity: 'O(M*log(N)) with M being the number of members returned.',
   arity: -2,
   ...READ,
-  parse: (args: Args) => void pickOptions(args),
-  read: runZrandmember,
+  parse: (args: Args) => void pickOptions(args, 'withscores'),
+  read(view, args, ctx) {
+    const members = sortedAt(view, args[1]!)?.members;
+    const showScore = (value: Buffer) => scoreReply(scoreOfSortKey(value));
+    return picksReply(pickOptions(args, 'withscores'), members, showScore, ctx);
+  },
 } as const satisfies ReadRow;
-
-function runZrandmember(view: View, args: Args, ctx: ReadContext): Reply {
-  const { count, withScores } = pickOptions(args);
-  const members = sortedAt(view, args[1]!)?.members;
-  if (count === undefined) return members === undefined ? NULL : bulk(pickSome(members, -1, ctx)[0]!.key);
-  const picked = members === undefined ? [] : pickSome(members, count, ctx);
-  return array(
-    picked.flatMap(({ key, value }) =>
-      withScores ? [bulk(key), scoreReply(scoreOfSortKey(value))] : [bulk(key)],
-    ),
-  );
-}
-
-function pickOptions(args: Args): { readonly count: number | undefined; readonly withScores: boolean } {
-  if (args.length === 2) return { count: undefined, withScores: false };
-  const count = picksArgument(args[2]!);
-  if (args.length > 4 || (args.length === 4 && !isWord(args[3]!, 'withscores'))) throw syntaxError();
-  return { count, withScores: args.length === 4 };
-}
 
 const zscan = {
   name: 'zscan',
