@@ -11,16 +11,14 @@ import {
   aimAtRank,
   descend,
   leafOf,
-  PAGE_BYTES_TARGET,
   type Pages,
   type Path,
   rankOf,
-  readAhead,
   type Step,
   type TreeRoot,
-  type TreeShape,
 } from './tree.js';
-import { appendAll, removeRange, replaceRow } from './tree-change.js';
+import { appendAll, replaceRow } from './tree-change.js';
+import { CountedTree } from './tree-counted.js';
 import { childOfKey, holdsKey, rowOfKey } from './tree-page.js';
 import { entriesOf } from './tree-range.js';
 
@@ -35,19 +33,9 @@ export interface KeyRank {
   readonly found: boolean;
 }
 
-export class OrderedTree {
-  private readonly shape: TreeShape;
-
-  constructor(
-    private readonly pages: Pages,
-    public root: TreeRoot,
-    pageBytesTarget = PAGE_BYTES_TARGET,
-  ) {
-    this.shape = { pageBytesTarget, width: 2 };
-  }
-
-  get count(): number {
-    return this.root.count;
+export class OrderedTree extends CountedTree {
+  constructor(pages: Pages, root: TreeRoot, pageBytesTarget?: number) {
+    super(pages, root, 2, pageBytesTarget);
   }
 
   get(key: Buffer): Buffer | undefined {
@@ -98,11 +86,6 @@ export class OrderedTree {
     this.pathsTo(keys);
   }
 
-  /** Loads the pages of these ranks: for a run that will read them all. */
-  readAhead(from: number, to: number): void {
-    readAhead(this.pages, this.root, Math.max(0, from), Math.min(to, this.count));
-  }
-
   ascend(from = 0, to = this.count): Generator<TreeEntry> {
     return entriesOf(this.pages, this, from, to, 1, entryAt);
   }
@@ -121,13 +104,6 @@ export class OrderedTree {
   *descendFrom(key: Buffer): Generator<TreeEntry> {
     const { rank, found } = this.rank(key);
     yield* this.descend(0, found ? rank + 1 : rank);
-  }
-
-  /** Answers how many went. */
-  deleteRange(from: number, to: number): number {
-    const before = this.count;
-    this.root = removeRange(this.pages, this.shape, this.root, from, to);
-    return before - this.count;
   }
 
   /** Entries in order, all above those that are there: the quick way to build a tree, which comes out with full pages. */

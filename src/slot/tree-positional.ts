@@ -6,34 +6,14 @@
  */
 import { invariant } from '../assert.js';
 import { listOf, stringAt } from './byte-list.js';
-import {
-  aimAtRank,
-  descend,
-  leafOf,
-  PAGE_BYTES_TARGET,
-  type Pages,
-  type Path,
-  readAhead,
-  type Step,
-  type TreeRoot,
-  type TreeShape,
-} from './tree.js';
-import { appendAll, insertAtRank, removeRange, replaceRow } from './tree-change.js';
+import { aimAtRank, descend, leafOf, type Pages, type Path, type Step, type TreeRoot } from './tree.js';
+import { appendAll, insertAtRank, replaceRow } from './tree-change.js';
+import { CountedTree } from './tree-counted.js';
 import { entriesOf } from './tree-range.js';
 
-export class PositionalTree {
-  private readonly shape: TreeShape;
-
-  constructor(
-    private readonly pages: Pages,
-    public root: TreeRoot,
-    pageBytesTarget = PAGE_BYTES_TARGET,
-  ) {
-    this.shape = { pageBytesTarget, width: 1 };
-  }
-
-  get count(): number {
-    return this.root.count;
+export class PositionalTree extends CountedTree {
+  constructor(pages: Pages, root: TreeRoot, pageBytesTarget?: number) {
+    super(pages, root, 1, pageBytesTarget);
   }
 
   at(rank: number): Buffer | undefined {
@@ -82,18 +62,6 @@ export class PositionalTree {
 
   popLast(): Buffer | undefined {
     return this.removeAt(this.count - 1);
-  }
-
-  /** Answers how many went. */
-  deleteRange(from: number, to: number): number {
-    const before = this.count;
-    this.root = removeRange(this.pages, this.shape, this.root, from, to);
-    return before - this.count;
-  }
-
-  /** Loads the pages of these ranks: for a run that will read them all. */
-  readAhead(from: number, to: number): void {
-    readAhead(this.pages, this.root, Math.max(0, from), Math.min(to, this.count));
   }
 
   ascend(from = 0, to = this.count): Generator<Buffer> {
