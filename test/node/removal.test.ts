@@ -95,6 +95,24 @@ function members(...incarnations: readonly number[]): readonly GroupMember[] {
     .concat(incarnations.map((incarnation) => ({ nodeId: SELF, incarnation })));
 }
 
+/** A member that was born here and never got anything. */
+function recoveredEmpty(given: Partial<RecoveredReplica>): RecoveredReplica {
+  return {
+    replicaId: 1,
+    birth: encodeBirth({ groupId: GROUP, tableId: 4, slot: 0, memberId: FIRST, voters: [] }),
+    tombstone: undefined,
+    snapshot: undefined,
+    hardState: { term: 0, votedFor: 0, commit: 0 },
+    compactedIndex: 0,
+    compactedTerm: 0,
+    terms: [],
+    lastIndex: 0,
+    entries: [],
+    damaged: undefined,
+    ...given,
+  };
+}
+
 test('a wished member is born when a leader speaks to it: empty, without a vote, its birth durable before it answers', async () => {
   const ground = new Ground();
   await ground.wish(members(1));
@@ -182,19 +200,7 @@ test('while an older member stands, a newer one waits; when that is destroyed, i
 
 test('after a restart, who was destroyed stays away, and the others may still come', async () => {
   const ground = new Ground();
-  const recovered: RecoveredReplica = {
-    replicaId: 1,
-    birth: encodeBirth({ groupId: GROUP, tableId: 4, slot: 0, memberId: FIRST, voters: [] }),
-    tombstone: Buffer.from('x'),
-    snapshot: undefined,
-    hardState: { term: 0, votedFor: 0, commit: 0 },
-    compactedIndex: 0,
-    compactedTerm: 0,
-    terms: [],
-    lastIndex: 0,
-    entries: [],
-    damaged: undefined,
-  };
+  const recovered = recoveredEmpty({ tombstone: Buffer.from('x') });
   await ground.replicas.reopen(recovered, undefined);
   await ground.wish(members(1), [1, 2, SELF]);
   assert.deepEqual(ground.here, [], 'nor is the birth set born of a group that was here');
@@ -207,19 +213,7 @@ test('after a restart, who was destroyed stays away, and the others may still co
 
 test('an empty replica that restarts is as it was: no vote, no configuration', async () => {
   const ground = new Ground();
-  const recovered: RecoveredReplica = {
-    replicaId: 1,
-    birth: encodeBirth({ groupId: GROUP, tableId: 4, slot: 0, memberId: FIRST, voters: [] }),
-    tombstone: undefined,
-    snapshot: undefined,
-    hardState: { term: 5, votedFor: 0, commit: 0 },
-    compactedIndex: 0,
-    compactedTerm: 0,
-    terms: [],
-    lastIndex: 0,
-    entries: [],
-    damaged: undefined,
-  };
+  const recovered = recoveredEmpty({ hardState: { term: 5, votedFor: 0, commit: 0 } });
   await ground.replicas.reopen(recovered, undefined);
   const { status } = ground.replicas.get(GROUP)!;
   assert.deepEqual([status.role, status.term, status.configuration.voters], ['follower', 5, []]);
