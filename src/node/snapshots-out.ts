@@ -38,7 +38,7 @@ export class OutgoingSnapshots<R> {
   /** Every one that its slot has not been told of yet: waiting, under way, or failed and resting. Bounded by members. */
   private readonly asked = new Map<string, Wanted<R>>();
   private waiting: Wanted<R>[] = [];
-  /** Nodes that take in no more for now. */
+  /** Nodes that said that they are busy; forgotten after `retryMs`. */
   private readonly busy = new Set<NodeId>();
   private readonly underWay = new Map<string, Outgoing<R>>();
   /** Delivered a moment ago. */

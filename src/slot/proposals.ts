@@ -75,7 +75,7 @@ export class Proposals<R> {
     });
   }
 
-  /** False when the core takes no more for now. */
+  /** False when the core refuses: it does not lead, hands over, or its uncommitted log is full. The writes stay in the queue. */
   private propose(writes: TakenWrite<R>[]): boolean {
     const { random } = this.env;
     const data = encodeEntry({

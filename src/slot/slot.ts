@@ -231,7 +231,7 @@ export class Slot<R> {
     this.wake();
   }
 
-  /** Refused for now when an earlier change is under way, or leadership is being handed over. */
+  /** Refused while an earlier change is under way or leadership is being handed over: the caller asks again later. */
   proposeConfiguration(change: ConfigurationChange): ConfigurationResult {
     const result = this.raft.proposeConfiguration(change, this.now());
     this.wake();
