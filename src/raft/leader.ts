@@ -60,7 +60,7 @@ export class Leader {
 
   get nextTickMs(): number {
     if (this.rest.asleep) return Number.POSITIVE_INFINITY;
-    return Math.min(this.heartbeatDueMs, this.transfer.nextTickMs);
+    return Math.min(this.heartbeatDueMs, this.replication.nextTickMs, this.transfer.nextTickMs);
   }
 
   get asleep(): boolean {
@@ -101,6 +101,8 @@ export class Leader {
       case 'readIndex':
         this.wake();
         this.reads.add(message.context, message.from);
+        // It can't answer before it has applied what it is about to be told.
+        this.replication.noticeNow();
         return undefined;
       default:
         return undefined;
@@ -272,6 +274,9 @@ export class Leader {
       if (entry.term === term) this.uncommittedBytes -= entry.data.length;
     }
     log.commitTo(index);
+    this.replication.committed();
+    if (index >= this.configurationIndex && this.configurationIndex > log.appliedIndex)
+      this.replication.noticeNow();
   }
 
   private serveReads(): void {

@@ -44,6 +44,11 @@ export interface RaftSettings {
   readonly memoryBytesMax: number;
   /** `index`: every read confirms a quorum. `lease`: the leader answers alone while its lease holds. */
   readonly reads: 'index' | 'lease';
+  /**
+   * A follower hears of a commit with the next entries, or this long after it, on a grid that all groups share; 0: at once. Its own
+   * clients' reads don't wait for that: who asks for a read index is told at once.
+   */
+  readonly commitNoticeMs: number;
   /** A group that nobody used for so long goes to sleep (docs/raft.md, "Sleep"); Infinity: never. */
   readonly quiesceAfterMs: number;
 }

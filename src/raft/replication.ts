@@ -4,8 +4,9 @@
  *
  * Nothing is sent at once: flush() runs when a Ready is made and batches all that gathered since the last one.
  *
- * Invariants: an append carries the term of the entry before its first; a follower is told of a commit by an append as
- * soon as there is one, or by the next heartbeat if that append is lost; one load a follower is under way at a time.
+ * Invariants: an append carries the term of the entry before its first; a follower is told of a commit by the next append, at the
+ * latest by one of its own after `commitNoticeMs`, or by the next heartbeat if that is lost; one load a follower is under way at
+ * a time.
  * Left out: counting the acknowledgements (leader.ts), moving the snapshot's bytes (the driver).
  */
 import { invariant } from '../assert.js';
@@ -18,6 +19,9 @@ export class Replication {
   readonly peers = new Map<MemberId, Progress>();
   private readonly state: State;
   private readonly say: (to: MemberId, body: Body) => void;
+  /** From then on followers that no entry has told of a commit are told by an append of its own. */
+  private noticeDueMs = 0;
+  private noticeArmed = false;
 
   constructor(state: State, say: (to: MemberId, body: Body) => void) {
     this.state = state;
@@ -45,6 +49,26 @@ export class Replication {
 
   flush(): void {
     for (const [id, progress] of this.peers) this.feed(id, progress);
+    if (this.noticeDueMs <= this.state.nowMs) this.noticeArmed = false;
+  }
+
+  /** When followers that can be told must be; Infinity: they have been. */
+  get nextTickMs(): number {
+    return this.noticeArmed ? this.noticeDueMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** There is a new commit: under load the next entries will tell of it, and save a message and its answer. */
+  committed(): void {
+    const { nowMs, settings } = this.state;
+    const { commitNoticeMs } = settings;
+    if (commitNoticeMs === 0 || this.noticeArmed) return;
+    this.noticeDueMs = (Math.floor(nowMs / commitNoticeMs) + 1) * commitNoticeMs;
+    this.noticeArmed = true;
+  }
+
+  /** Somebody waits for followers to know of the commit. */
+  noticeNow(): void {
+    this.noticeDueMs = this.state.nowMs;
   }
 
   /** True when the follower turned out to hold more than was known. */
@@ -150,10 +174,11 @@ export class Replication {
 
   /** An append without entries asks whether the logs match, and tells of a commit that no entry could carry. */
   private wantsEmpty(progress: Progress): boolean {
-    const { log } = this.state;
+    const { log, nowMs } = this.state;
     if (progress.state === 'probe') return progress.next > log.lastIndex && !progress.waiting;
     if (progress.state === 'snapshot') return false;
-    return progress.doubtful || progress.commitSent < Math.min(log.commitIndex, progress.next - 1);
+    if (progress.doubtful) return true;
+    return this.noticeDueMs <= nowMs && progress.commitSent < Math.min(log.commitIndex, progress.next - 1);
   }
 
   private sendAppend(to: MemberId, progress: Progress, entries: readonly Entry[]): void {

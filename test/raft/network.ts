@@ -30,6 +30,7 @@ export const testSettings: RaftSettings = {
   uncommittedBytesMax: 1 << 24,
   memoryBytesMax: 1 << 20,
   reads: 'index',
+  commitNoticeMs: 0,
   quiesceAfterMs: Number.POSITIVE_INFINITY,
 };
 

@@ -184,6 +184,7 @@ export const QUIET_WORLD: Scenario = {
         uncommittedBytesMax: 1024 * KIB,
         memoryBytesMax: 512,
         reads: 'index',
+        commitNoticeMs: 0,
         quiesceAfterMs: Number.POSITIVE_INFINITY,
       },
       entryBytesTarget: 64 * KIB,

@@ -101,7 +101,9 @@ export function scenarioOf(seed: number, form: Form = 'long'): Scenario {
   const jumps = random.below(3) === 0;
   const machines = pick(random, [1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 7]);
   const { lifeUs } = settings;
-  const node = nodeSettings(random, settings);
+  // Knobs that came later have dice of their own, so that what a seed drew before stays.
+  const later = seededRandom(seed, 0x1a7e5);
+  const node = nodeSettings(random, later, settings);
   const activity = activitySettings(random, settings);
   const bursts = drawBursts(random, activity, lifeUs);
   return {
@@ -210,7 +212,7 @@ function faultPlan(
   return planFaults(random, plan, machines, settings.lifeUs, bursts);
 }
 
-function nodeSettings(random: Random, form: FormSettings): NodeSettings {
+function nodeSettings(random: Random, later: Random, form: FormSettings): NodeSettings {
   const electionTimeoutMs = pick(random, form.electionTimeoutMs);
   const heartbeatMs = Math.floor(electionTimeoutMs / pick(random, form.heartbeatsPerElection));
   const leaseMs = Math.floor(electionTimeoutMs / pick(random, [1, 2, 3]));
@@ -238,6 +240,7 @@ function nodeSettings(random: Random, form: FormSettings): NodeSettings {
         uncommittedBytesMax: pick(random, [8 * KIB, 1024 * KIB]),
         memoryBytesMax: pick(random, [512, 64 * KIB]),
         reads: pick(random, ['index', 'lease']),
+        commitNoticeMs: pick(later, [0, 5, 20, 100]),
         quiesceAfterMs: pick(random, [100, 500, Number.POSITIVE_INFINITY]),
       },
       entryBytesTarget: pick(random, [64, 4 * KIB, 256 * KIB]),

@@ -31,6 +31,7 @@ const RAFT: RaftSettings = {
   uncommittedBytesMax: 1 << 20,
   memoryBytesMax: 1 << 20,
   reads: 'lease',
+  commitNoticeMs: 0,
   quiesceAfterMs: Number.POSITIVE_INFINITY,
 };
 
