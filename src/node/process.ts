@@ -161,6 +161,7 @@ class NodeProcess {
             clusterPort: this.ports.cluster,
             httpPort: this.ports.http,
             zone: config.zone,
+            ...(config.machine === '' ? {} : { machine: config.machine }),
           },
         }),
       fatal: this.fatal,
