@@ -29,7 +29,18 @@ const startSchema = z.object({
   replicas: z
     .literal([1, 3, 5, 7])
     .optional()
-    .describe('replicas of table default (default 3, or the nodes if fewer)'),
+    .describe('replicas of table default (default 3, or the nodes or hosts if fewer)'),
+  leader: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('node that shall lead all slots, for example node-1 (default: leaders are spread)'),
+  hosts: z
+    .int()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('pretend that the nodes run on so many hosts: two replicas of a slot never share one'),
   port: port.default(9221).describe('RESP port of node 1; the others follow, cluster ports are 100 higher'),
   pmPort: port.default(9300).describe('gRPC port of PM; its HTTP port is one higher'),
   dataDir: z.string().min(1).default('./data').describe('folder for everything'),
@@ -55,6 +66,7 @@ export function registerStart(program: Command): void {
 }
 
 async function run(config: StartConfig): Promise<void> {
+  checkPlaces(config);
   checkPorts(config);
   const stopped = stopSignal();
   const folder = resolve(config.dataDir);
@@ -89,6 +101,29 @@ function childEnvironment(): NodeJS.ProcessEnv {
 
 function nodeNames(config: StartConfig): string[] {
   return Array.from({ length: config.nodes }, (_, i) => `node-${i + 1}`);
+}
+
+/** What cannot be is said at once, and not by a table that never gets ready. */
+function checkPlaces(config: StartConfig): void {
+  const { nodes, hosts, leader } = config;
+  if (leader !== undefined && !nodeNames(config).includes(leader))
+    throw new Error(`leader: ${JSON.stringify(leader)} is not one of node-1 to node-${nodes}`);
+  if (hosts !== undefined && hosts > nodes)
+    throw new Error(`hosts: ${hosts} are more than the ${nodes} nodes: choose more --nodes or fewer --hosts`);
+  const replicas = replicasOf(config);
+  if (hosts !== undefined && replicas > hosts)
+    throw new Error(
+      `replicas: ${replicas} need as many hosts, and --hosts is ${hosts}: two of a slot never share one`,
+    );
+}
+
+function replicasOf({ replicas, nodes, hosts }: StartConfig): number {
+  return replicas ?? Math.min(3, hosts ?? nodes);
+}
+
+/** Node 1 on host 1, node 2 on host 2, and round again. */
+function hostOf({ hosts }: StartConfig, at: number): string | undefined {
+  return hosts === undefined ? undefined : `host-${(at % hosts) + 1}`;
 }
 
 /** Two processes of ours on one port would be a riddle later. */
@@ -126,7 +161,8 @@ async function prepare(folder: string, config: StartConfig): Promise<string> {
       metadata: config.metadata,
       'bootstrap-nodes': config.nodes,
       'default-table-slots': config.slots,
-      'default-table-replicas': config.replicas ?? Math.min(3, config.nodes),
+      'default-table-replicas': replicasOf(config),
+      'preferred-leader': config.leader,
       'cluster-token-file': tokenFile,
     });
     for (const [i, name] of nodeNames(config).entries()) {
@@ -135,6 +171,7 @@ async function prepare(folder: string, config: StartConfig): Promise<string> {
         'data-dir': join(folder, name),
         port: config.port + i,
         pm: [`127.0.0.1:${config.pmPort}`],
+        machine: hostOf(config, i),
         'cluster-token-file': tokenFile,
       });
     }
@@ -145,14 +182,17 @@ async function prepare(folder: string, config: StartConfig): Promise<string> {
   return (await readFile(tokenFile, 'utf8')).trim();
 }
 
-/** What the launcher decides is set; what somebody added to the file, comments too, stays. */
+/** What the launcher decides is set, or taken out where it is undefined; what somebody added, comments too, stays. */
 async function writeConfig(folder: string, name: string, file: string, settings: object): Promise<void> {
   await mkdir(join(folder, name), { recursive: true });
   const path = join(folder, name, file);
   const document = parseDocument(existsSync(path) ? await readFile(path, 'utf8') : '');
   // Not YAML, or no keys and values: the process would say so, but of a file that it did not write.
   if (document.errors.length > 0) throw new Error(`${path}: not YAML: ${document.errors[0]!.message}`);
-  for (const [key, value] of Object.entries(settings)) document.set(key, value);
+  for (const [key, value] of Object.entries(settings)) {
+    if (value === undefined) document.delete(key);
+    else document.set(key, value);
+  }
   await writeFile(path, String(document));
 }
 
@@ -197,7 +237,7 @@ function announce(config: StartConfig, cluster: AdminCluster): void {
   const last = config.port + config.nodes - 1;
   const table = cluster.tables.find(({ name }) => name === 'default')!;
   const lines = [
-    `${config.nodes} nodes and PM run here; data in ${config.dataDir}`,
+    `${config.nodes} nodes and PM run here; data in ${config.dataDir}${placesOf(config)}`,
     `  any client      redis-cli -p ${config.port}            (ports ${config.port}-${last}: any node takes any key)`,
     `  cluster client  redis-cli -c -p ${config.port + 100}         (ports ${config.port + 100}-${last + 100})`,
     `  status          npx talus status${config.pmPort === 9300 ? '' : ` --pm 127.0.0.1:${config.pmPort}`}`,
@@ -205,4 +245,9 @@ function announce(config: StartConfig, cluster: AdminCluster): void {
     `table default: ${table.slots} slots, ${table.replicas} replicas, every slot has a leader: ready`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function placesOf({ leader, hosts }: StartConfig): string {
+  const pretended = hosts === undefined ? '' : `; as on ${hosts} hosts`;
+  return leader === undefined ? pretended : `${pretended}; ${leader} leads`;
 }

@@ -47,8 +47,9 @@ export function statusJson(cluster: AdminCluster): object {
     clusterId: cluster.clusterId,
     epoch: cluster.epoch,
     nodes: cluster.nodes.map(({ nodeId, name, host, respPort, clusterPort, peerPort, httpPort, ...rest }) => {
-      const { pid, alive, leaders, zone } = rest;
-      return { nodeId, name, host, respPort, clusterPort, peerPort, httpPort, pid, alive, leaders, zone };
+      const { pid, alive, leaders, zone, machine = '' } = rest;
+      const ports = { respPort, clusterPort, peerPort, httpPort };
+      return { nodeId, name, host, ...ports, pid, alive, leaders, zone, machine };
     }),
     tables: cluster.tables.map((table) => ({ ...tableJson(table), slots: table.slotList.map(slotJson) })),
   };

@@ -32,6 +32,11 @@ export const nodeConfigSchema = z.object({
     .describe('port where peers reach this node, if something stands before it (default peer-port)'),
   httpPort: port.optional().describe('port for /metrics, /healthz and /readyz (default port + 400)'),
   zone: z.string().max(64).default('').describe('failure domain: replicas are spread over zones'),
+  machine: z
+    .string()
+    .max(64)
+    .default('')
+    .describe('the machine it runs on, if others do too: two replicas of a slot never share one'),
   pm: z.array(z.string().min(1)).default(['127.0.0.1:9300']).describe('host:port of each placement manager'),
   clusterToken: z
     .string()

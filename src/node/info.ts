@@ -20,6 +20,8 @@ export interface ProcessFigures {
     readonly requests: number;
   };
   memoryBytes(): number;
+  /** Sent to peers since the start. */
+  sent(): { readonly messages: number; readonly frames: number; readonly bytes: number };
   uptimeSeconds(): number;
 }
 
@@ -85,7 +87,7 @@ function serverSection(node: Node, figures: ProcessFigures): Section {
 function persistenceSection(node: Node): Section {
   return [
     ['loading', '0'],
-    ['binlog_bytes', String(node.binlogBytes)],
+    ['binlog_bytes', String(node.binlog.sizeBytes)],
     ['dirty_bytes', String(node.checkpointer.dirtyBytes)],
     ['disk_low', node.replicas.diskLow ? '1' : '0'],
   ];

@@ -32,7 +32,15 @@ export function nodeMetrics(node: Node, figures: ProcessFigures): Registry {
     sum((slot) => slot.requests.outstanding),
   );
   gauge('dirty_bytes', 'Records not yet in the engine', () => node.checkpointer.dirtyBytes);
-  gauge('binlog_bytes', 'Size of the binlog', () => node.binlogBytes);
+  gauge('binlog_bytes', 'Size of the binlog', () => node.binlog.sizeBytes);
+  const binlog = (): Node['binlog']['figures'] => node.binlog.figures;
+  gauge('binlog_batches_total', 'Batches, each one write and one sync', () => binlog().batches);
+  gauge('binlog_records_total', 'Records of all kinds in them', () => binlog().records);
+  gauge('binlog_entries_total', 'Raft entries in them', () => binlog().entries);
+  gauge('binlog_written_bytes_total', 'Bytes of them', () => binlog().bytes);
+  gauge('peer_messages_sent_total', 'gRPC messages sent to peers', () => figures.sent().messages);
+  gauge('peer_frames_sent_total', 'Frames in them', () => figures.sent().frames);
+  gauge('peer_sent_bytes_total', 'Bytes of them', () => figures.sent().bytes);
   gauge('disk_low', '1 while writes are refused for want of disk', () => (node.replicas.diskLow ? 1 : 0));
   gauge('clients', 'Client connections', () => figures.connections());
   gauge('requests_total', 'Requests since the start', () => figures.counters().requests);

@@ -94,7 +94,7 @@ export class Node implements SessionHost {
     private readonly world: NodeWorld,
     readonly settings: NodeSettings,
     private readonly engine: Engine,
-    private readonly binlog: Binlog,
+    readonly binlog: Binlog,
     readonly replicas: Replicas,
     private readonly pump: Pump<Reply>,
     readonly checkpointer: Checkpointer,
@@ -195,10 +195,6 @@ export class Node implements SessionHost {
 
   get nodeId(): number {
     return this.identity?.nodeId ?? 0;
-  }
-
-  get binlogBytes(): number {
-    return this.binlog.sizeBytes;
   }
 
   get clusterId(): string {

@@ -15,6 +15,7 @@ import { type OpsHttp, startOpsHttp } from '../rpc/ops-http.js';
 import { type PeerServer, startPeerServer } from '../rpc/peer-service.js';
 import { GrpcPlacementClient } from '../rpc/placement-client.js';
 import type { PeerTransport } from '../rpc/transport.js';
+import type { Files } from '../storage/files.js';
 import { openLevelEngine } from '../storage/level-engine.js';
 import { nodeFiles } from '../storage/node-files.js';
 import { systemEnv } from '../system-env.js';
@@ -36,8 +37,11 @@ interface Ports {
   readonly http: number;
 }
 
-/** Runs until SIGTERM or SIGINT. Rejects with one line when it cannot start. */
-export async function runNode(config: NodeConfig): Promise<void> {
+/** Runs until SIGTERM or SIGINT. Rejects with one line when it cannot start. `filesOf` is another's for benches and tests only. */
+export async function runNode(
+  config: NodeConfig,
+  filesOf: (folder: string) => Files = nodeFiles,
+): Promise<void> {
   const stopped = stopSignal();
   const folder = await openProcessFolder({ ...config, process: config.name });
   const env = systemEnv(folder.log);
@@ -51,7 +55,7 @@ export async function runNode(config: NodeConfig): Promise<void> {
   };
   process.on('uncaughtException', fatal);
   process.on('unhandledRejection', fatal);
-  const running = new NodeProcess(config, env, fatal);
+  const running = new NodeProcess(config, env, fatal, filesOf);
   try {
     await running.start();
   } catch (why) {
@@ -73,12 +77,14 @@ class NodeProcess {
   private node!: Node;
   private http: OpsHttp | undefined;
   private peers: PeerServer | undefined;
+  private transport: GrpcTransport | undefined;
   private readonly startedAtMs: number;
 
   constructor(
     private readonly config: NodeConfig,
     private readonly env: Env,
     private readonly fatal: (why: unknown) => void,
+    private readonly filesOf: (folder: string) => Files,
   ) {
     const { port } = config;
     this.ports = {
@@ -143,7 +149,7 @@ class NodeProcess {
     const { config, env, security } = this;
     return {
       env,
-      files: nodeFiles(config.dataDir),
+      files: this.filesOf(config.dataDir),
       openEngine: () => openLevelEngine(join(config.dataDir, 'engine')),
       connectPeers: (identity) => this.connectPeers(identity),
       placement: (registrationKey, identity) =>
@@ -161,6 +167,7 @@ class NodeProcess {
             clusterPort: this.ports.cluster,
             httpPort: this.ports.http,
             zone: config.zone,
+            ...(config.machine === '' ? {} : { machine: config.machine }),
           },
         }),
       fatal: this.fatal,
@@ -170,6 +177,7 @@ class NodeProcess {
   private async connectPeers(identity: Identity): Promise<PeerTransport> {
     const { config, env, security } = this;
     const transport = new GrpcTransport({ env, identity, security });
+    this.transport = transport;
     this.peers = await startPeerServer({ host: config.host, port: this.ports.peer, security, transport });
     return transport;
   }
@@ -233,6 +241,7 @@ class NodeProcess {
         };
       },
       memoryBytes: () => process.memoryUsage.rss(),
+      sent: () => this.transport?.figures ?? { messages: 0, frames: 0, bytes: 0 },
       uptimeSeconds: () => (this.env.monotonicMs() - this.startedAtMs) / 1000,
     };
   }

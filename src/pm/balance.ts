@@ -17,6 +17,25 @@ export interface GroupLeadership {
 }
 
 /**
+ * The same for an operator who wants all leaders in one place: what a preferred node could lead goes there and stays there, and
+ * only the rest is spread.
+ */
+export function placeLeaders(
+  groups: readonly GroupLeadership[],
+  isPreferred: (nodeId: number) => boolean,
+  movesMax = Number.POSITIVE_INFINITY,
+): ReadonlyMap<number, number> {
+  const moves = new Map<number, number>();
+  const rest: GroupLeadership[] = [];
+  for (const group of groups) {
+    const preferred = group.targetNodeIds.find(isPreferred);
+    if (preferred === undefined) rest.push(group);
+    else if (!isPreferred(group.leaderNodeId) && moves.size < movesMax) moves.set(group.groupId, preferred);
+  }
+  return new Map([...moves, ...balanceLeaders(rest, movesMax - moves.size)]);
+}
+
+/**
  * Group -> node that should lead it instead; groups that should stay are absent. Stops after the path that reaches
  * `movesMax`: a caller that acts on a few at a time need not pay for a plan of thousands.
  */

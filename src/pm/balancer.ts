@@ -1,5 +1,6 @@
 /**
- * When to spread leaders, and how many at a time; balance.ts says which.
+ * When to spread leaders, and how many at a time; balance.ts says which. An operator may name a node that shall lead whatever it
+ * holds: leaders go there under the same conditions, and to others only while it is away.
  *
  * An election or a returning node must never set off a storm, so nothing is touched that is not settled: a group moves only
  * when its members are those that are wished, its leader has led for `SETTLED_MS` and the one to take over has been up as long
@@ -9,7 +10,7 @@
 import type { Env } from '../env.js';
 import { isAsWished } from '../rpc/group-members.js';
 import type { GroupInfo, ReplicaReport, TransferOrder } from '../rpc/topology.js';
-import { balanceLeaders, type GroupLeadership } from './balance.js';
+import { type GroupLeadership, placeLeaders } from './balance.js';
 import type { Fleet, LeaderView } from './fleet.js';
 import type { State } from './model.js';
 
@@ -29,6 +30,8 @@ export class Balancer {
   constructor(
     private readonly env: Env,
     private readonly fleet: Fleet,
+    /** Name of the node that shall lead all it can; undefined: leaders are spread. */
+    private readonly preferredLeader?: string,
   ) {}
 
   /** Leaves the group alone for a while: somebody placed its leader by hand. */
@@ -44,7 +47,9 @@ export class Balancer {
       table.groups.flatMap((group) => this.leadership(table.tableId, group)),
     );
     const orders = new Map<number, TransferOrder[]>();
-    const moves = [...balanceLeaders(groups, ORDERS_MAX)].slice(0, ORDERS_MAX);
+    const preferred = preferredNodeIds(state, this.preferredLeader);
+    const isPreferred = (nodeId: number): boolean => preferred.has(nodeId);
+    const moves = [...placeLeaders(groups, isPreferred, ORDERS_MAX)].slice(0, ORDERS_MAX);
     for (const [groupId, toNodeId] of moves) {
       const nowMs = this.env.monotonicMs();
       this.restUntilMs.set(groupId, nowMs + ORDER_REST_MS);
@@ -85,6 +90,11 @@ export class Balancer {
     for (const [groupId, untilMs] of this.restUntilMs) if (untilMs <= nowMs) this.restUntilMs.delete(groupId);
     for (const [groupId, { untilMs }] of this.pending) if (untilMs <= nowMs) this.pending.delete(groupId);
   }
+}
+
+/** Several, where a node was wiped and came back under its old name: the dead ones lead nothing. */
+export function preferredNodeIds(state: State, name: string | undefined): ReadonlySet<number> {
+  return new Set(state.nodes.filter((node) => node.name === name).map(({ nodeId }) => nodeId));
 }
 
 /** A leader of an earlier version does not tell its configuration; nor can it change it. */

@@ -44,6 +44,12 @@ export const pmConfigSchema = z.object({
     .describe('password of table default')
     .meta({ secret: true }),
   balanceLeaders: z.boolean().default(true).describe('keep leaders spread evenly over the nodes'),
+  preferredLeader: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('name of a node that shall lead every slot it holds, instead of spreading leaders'),
   clusterToken: z
     .string()
     .min(1)

@@ -10,11 +10,12 @@
 import type { Env, Timer } from '../env.js';
 import { wishedNodeIds } from '../rpc/group-members.js';
 import type { GroupInfo, NodeInfo, NodeReport, Topology } from '../rpc/topology.js';
-import { Balancer } from './balancer.js';
+import { Balancer, preferredNodeIds } from './balancer.js';
 import { Catalog } from './catalog.js';
 import { PmError } from './errors.js';
 import { Fleet, type NodeSession } from './fleet.js';
 import { DEFAULT_TABLE_NAME, type NodeRecord, type State, tableNamed, topologyOf } from './model.js';
+import { placesOf } from './plan.js';
 import type { MetadataStore, StoreCompare } from './store.js';
 import { dropOf, resizeOf, type TableDefaults, tableOf } from './tables.js';
 import { checkNode, checkReplicas, checkTableWish, type TableWish } from './validate.js';
@@ -29,6 +30,8 @@ export interface ManagerOptions {
   readonly bootstrapNodes: number;
   readonly defaultTable: TableDefaults;
   readonly balanceLeaders: boolean;
+  /** Name of the node that shall lead all it holds; a new table's slots are born to be led by it. */
+  readonly preferredLeader?: string | undefined;
 }
 
 export interface Registration {
@@ -55,7 +58,7 @@ export class Manager {
   constructor(private readonly options: ManagerOptions) {
     const { store, env } = options;
     this.fleet = new Fleet(env);
-    this.balancer = new Balancer(env, this.fleet);
+    this.balancer = new Balancer(env, this.fleet, options.preferredLeader);
     this.catalog = new Catalog({
       store,
       env,
@@ -166,11 +169,11 @@ export class Manager {
   async bootstrap(): Promise<void> {
     const state = this.catalog.state;
     if (!state || this.bootstrapping || this.options.fence() === undefined) return;
-    const alive = state.nodes.filter((node) => this.fleet.isAlive(node.nodeId)).length;
-    if (tableNamed(state, DEFAULT_TABLE_NAME) || alive < this.options.bootstrapNodes) return;
+    const alive = state.nodes.filter((node) => this.fleet.isAlive(node.nodeId));
+    if (tableNamed(state, DEFAULT_TABLE_NAME) || alive.length < this.options.bootstrapNodes) return;
     this.bootstrapping = true;
     const wish = this.options.defaultTable;
-    const replicas = Math.min(wish.replicas, alive);
+    const replicas = Math.min(wish.replicas, placesOf(alive));
     try {
       await this.createChecked({ ...wish, replicas, name: DEFAULT_TABLE_NAME, mode: 'quorum' });
     } catch (error) {
@@ -187,7 +190,9 @@ export class Manager {
     const passwordHash = wish.password ? await this.options.hashPassword(wish.password) : undefined;
     const state = await this.catalog.commit((current) => {
       if (tableNamed(current, wish.name)) throw alreadyExists(wish.name);
-      return tableOf(current, { ...wish, passwordHash }, (nodeId) => this.fleet.isAlive(nodeId));
+      const preferred = preferredNodeIds(current, this.options.preferredLeader);
+      const fleet = { isAlive: (nodeId: number) => this.fleet.isAlive(nodeId), preferred };
+      return tableOf(current, { ...wish, passwordHash }, fleet);
     });
     this.options.env.log.info('table created', { name: wish.name });
     return state;
@@ -274,7 +279,16 @@ export class Manager {
 }
 
 function isSameNode(node: NodeRecord, address: Omit<NodeInfo, 'nodeId'>): boolean {
-  const fields = ['name', 'host', 'peerPort', 'respPort', 'clusterPort', 'httpPort', 'zone'] as const;
+  const fields = [
+    'name',
+    'host',
+    'peerPort',
+    'respPort',
+    'clusterPort',
+    'httpPort',
+    'zone',
+    'machine',
+  ] as const;
   return fields.every((field) => node[field] === address[field]);
 }
 

@@ -1,6 +1,8 @@
 /**
  * Which nodes shall hold a new table's slots. Pure: the same question gets the same answer.
  *
+ * Two members never share a machine where nodes name theirs; hosts and zones are shared only for want of others.
+ *
  * A set is picked member by member. What comes first outweighs all that follows:
  *   1. zones, then hosts: copies share as few as there is a way to;
  *   2. load: nodes with fewer replicas first, so that counts differ by at most one wherever 1 leaves a choice;
@@ -15,7 +17,13 @@ import { wishedNodeIds } from '../rpc/group-members.js';
 import type { GroupInfo } from '../rpc/topology.js';
 import { balanceLeaders } from './balance.js';
 
-export interface PlacementNode {
+/** Where a node stands. */
+export interface Place {
+  /** Undefined: the node names none, and counts as alone on its machine. */
+  readonly machine?: string;
+}
+
+export interface PlacementNode extends Place {
   readonly nodeId: number;
   readonly host: string;
   readonly zone: string;
@@ -44,14 +52,25 @@ export function candidatesOf(nodes: readonly PlacementNode[]): readonly Candidat
 
 /** One birth set a slot, each in birth order. */
 export function planPlacement(request: PlacementRequest): readonly (readonly number[])[] {
-  invariant(request.replicas <= request.nodes.length, 'more replicas than nodes', {
+  const places = placesOf(request.nodes);
+  invariant(request.replicas <= places, 'more replicas than machines', {
     replicas: request.replicas,
-    nodes: request.nodes.length,
+    places,
   });
   const candidates = candidatesOf(request.nodes);
   const sets: (readonly number[])[] = [];
   for (let slot = 0; slot < request.slots; slot++) sets.push(pickSet(candidates, request.replicas));
   return inBirthOrder(sets);
+}
+
+/** How many copies of a slot can be held apart. */
+export function placesOf(nodes: readonly Place[]): number {
+  const machines = nodes.flatMap(({ machine }) => (machine === undefined ? [] : [machine]));
+  return nodes.length - machines.length + new Set(machines).size;
+}
+
+export function isOnMachineOf(candidate: Place, members: readonly Place[]): boolean {
+  return candidate.machine !== undefined && members.some(({ machine }) => machine === candidate.machine);
 }
 
 /** How many replicas each node is wished to hold. */
@@ -66,7 +85,9 @@ export function replicasByNode(groups: readonly GroupInfo[]): ReadonlyMap<number
 function pickSet(candidates: readonly Candidate[], size: number): readonly number[] {
   const members: Candidate[] = [];
   while (members.length < size) {
-    const rest = candidates.filter((candidate) => !members.includes(candidate));
+    const rest = candidates.filter(
+      (candidate) => !members.includes(candidate) && !isOnMachineOf(candidate, members),
+    );
     members.push(rest.reduce((best, other) => (isBetter(other, best, members) ? other : best)));
   }
   for (const member of members) {
@@ -81,6 +102,10 @@ function pickSet(candidates: readonly Candidate[], size: number): readonly numbe
 /** Whether `one` goes better with the members than `other`. Candidates come in order of id, so a tie keeps the smaller one. */
 export function isBetter(one: Candidate, other: Candidate, members: readonly Candidate[]): boolean {
   const count = (matches: (member: Candidate) => boolean): number => members.filter(matches).length;
+  const onMachineOf = (candidate: Candidate): number =>
+    count((m) => candidate.machine !== undefined && m.machine === candidate.machine && m !== candidate);
+  const machines = onMachineOf(one) - onMachineOf(other);
+  if (machines !== 0) return machines < 0;
   const zones = count((m) => m.zone === one.zone) - count((m) => m.zone === other.zone);
   if (zones !== 0) return zones < 0;
   const hosts = count((m) => m.host === one.host) - count((m) => m.host === other.host);

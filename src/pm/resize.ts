@@ -3,13 +3,13 @@
  * answer.
  *
  * What stays, stays where it is: a set only gains or only loses. Who comes is chosen as at birth (plan.ts): zones, hosts, load,
- * company. Who goes is chosen the other way round: dead nodes first, then those that have no vote yet (so that taking back a wish
+ * company, and never on a machine that a member is on. Who goes is chosen the other way round: dead nodes first, then those that have no vote yet (so that taking back a wish
  * undoes it and moves nothing), then those who share a zone or a host, then the fullest.
  * Choosing slot by slot can leave some nodes fuller than need be, so at last choices are taken back where others even the load and
  * crowd nobody; each such way makes the sum of the squared loads smaller, so there is an end to them.
  */
 import { invariant } from '../assert.js';
-import { type Candidate, candidatesOf, isBetter, type PlacementNode } from './plan.js';
+import { type Candidate, candidatesOf, isBetter, isOnMachineOf, type PlacementNode } from './plan.js';
 
 export interface ResizeNode extends PlacementNode {
   readonly alive: boolean;
@@ -66,8 +66,10 @@ function memberOf(byId: ReadonlyMap<number, Candidate>, nodeId: number): Candida
 }
 
 function add(members: Candidate[], choice: readonly Candidate[]): void {
-  const rest = choice.filter((candidate) => !members.includes(candidate));
-  invariant(rest.length > 0, 'more replicas than nodes', { members: members.length });
+  const rest = choice.filter(
+    (candidate) => !members.includes(candidate) && !isOnMachineOf(candidate, members),
+  );
+  invariant(rest.length > 0, 'more replicas than machines', { members: members.length });
   const best = rest.reduce((one, other) => (isBetter(other, one, members) ? other : one));
   members.push(best);
   join(best, members);
@@ -147,8 +149,9 @@ function shortestWay(
   return undefined;
 }
 
-/** Sharing a zone weighs more than sharing hosts with all. */
+/** A shared machine is out of the question; sharing a zone weighs more than sharing hosts with all. */
 function crowding(candidate: Candidate, others: readonly Candidate[]): number {
+  if (isOnMachineOf(candidate, others)) return Number.POSITIVE_INFINITY;
   const zones = others.filter(({ zone }) => zone === candidate.zone).length;
   const hosts = others.filter(({ host }) => host === candidate.host).length;
   return zones * (others.length + 1) + hosts;

@@ -92,6 +92,7 @@ function joinManager(
       ...(config.defaultTablePassword === undefined ? {} : { password: config.defaultTablePassword }),
     },
     balanceLeaders: config.balanceLeaders,
+    preferredLeader: config.preferredLeader,
   });
   const leadership = new Leadership({
     store,

@@ -13,7 +13,7 @@ import {
   type State,
   tableNamed,
 } from './model.js';
-import { planPlacement, replicasByNode } from './plan.js';
+import { type Place, placesOf, planPlacement, replicasByNode } from './plan.js';
 import { planResize } from './resize.js';
 import type { TableWish } from './validate.js';
 
@@ -38,10 +38,16 @@ export interface FleetView {
 const SLOTS_DEFAULT = 16;
 const REPLICAS_DEFAULT = 3;
 
-export function tableOf(state: State, wish: HashedWish, isAlive: (nodeId: number) => boolean): Change {
-  const nodes = state.nodes.filter((node) => isAlive(node.nodeId));
+/** For a new table: who is alive, and who shall lead where it can. */
+export interface BirthView {
+  isAlive(nodeId: number): boolean;
+  readonly preferred: ReadonlySet<number>;
+}
+
+export function tableOf(state: State, wish: HashedWish, fleet: BirthView): Change {
+  const nodes = state.nodes.filter((node) => fleet.isAlive(node.nodeId));
   const slots = wish.slots ?? SLOTS_DEFAULT;
-  const replicas = replicasFor(wish, nodes.length);
+  const replicas = replicasFor(wish, nodes);
   const held = replicasByNode(state.tables.flatMap((table) => table.groups));
   const sets = planPlacement({
     nodes: nodes.map((node) => ({ ...node, replicas: held.get(node.nodeId) ?? 0 })),
@@ -49,7 +55,12 @@ export function tableOf(state: State, wish: HashedWish, isAlive: (nodeId: number
     replicas,
   });
   const firstGroupId = state.cluster.nextGroupId;
-  const groups = sets.map((set, slot): GroupInfo => ({ groupId: firstGroupId + slot, birthNodeIds: set }));
+  const groups = sets.map((set, slot): GroupInfo => {
+    // The first in birth order campaigns first.
+    const ahead = set.filter((nodeId) => fleet.preferred.has(nodeId));
+    const birthNodeIds = [...ahead, ...set.filter((nodeId) => !ahead.includes(nodeId))];
+    return { groupId: firstGroupId + slot, birthNodeIds };
+  });
   const isDefault = wish.name === DEFAULT_TABLE_NAME;
   const tableId = isDefault ? DEFAULT_TABLE_ID : state.cluster.nextTableId;
   const { passwordHash } = wish;
@@ -77,7 +88,10 @@ export function resizeOf(state: State, name: string, replicas: number, fleet: Fl
   const isWished = table.groups.every((group) => wishedNodeIds(group).length === replicas);
   if (isWished && table.replicas === replicas) return undefined;
   const nodes = state.nodes.map((node) => ({ ...node, alive: fleet.isAlive(node.nodeId) }));
-  refuseTooMany(replicas, nodes.filter(({ alive }) => alive).length);
+  refuseTooMany(
+    replicas,
+    nodes.filter(({ alive }) => alive),
+  );
   const others = state.tables.filter((other) => other !== table);
   const held = replicasByNode(others.flatMap(({ groups }) => groups));
   const sets = planResize({
@@ -114,16 +128,18 @@ function withMembers(group: GroupInfo, nodeIds: readonly number[]): GroupInfo {
   return { ...group, members, nextIncarnation: next };
 }
 
-function replicasFor(wish: HashedWish, alive: number): number {
-  const wanted = wish.replicas ?? Math.min(REPLICAS_DEFAULT, largestOdd(alive));
+function replicasFor(wish: HashedWish, alive: readonly Place[]): number {
+  const wanted = wish.replicas ?? Math.min(REPLICAS_DEFAULT, largestOdd(placesOf(alive)));
   refuseTooMany(wanted, alive);
   return wanted;
 }
 
-function refuseTooMany(replicas: number, alive: number): void {
-  if (alive === 0) throw new PmError('FAILED_PRECONDITION', 'no node is alive to hold a table');
-  if (replicas <= alive) return;
-  const why = `replicas: ${replicas} are more than the ${alive} nodes alive, expected at most ${largestOdd(alive)}`;
+function refuseTooMany(replicas: number, alive: readonly Place[]): void {
+  const places = placesOf(alive);
+  if (places === 0) throw new PmError('FAILED_PRECONDITION', 'no node is alive to hold a table');
+  if (replicas <= places) return;
+  const what = places < alive.length ? `machines of the ${alive.length} nodes alive` : 'nodes alive';
+  const why = `replicas: ${replicas} are more than the ${places} ${what}, expected at most ${largestOdd(places)}`;
   throw new PmError('FAILED_PRECONDITION', why);
 }
 

@@ -61,6 +61,8 @@ export function checkNode(node: Omit<NodeInfo, 'nodeId'>, registrationKey: strin
       throw invalid(`address.${field}`, node[field], `a port, ${least} to 65535`);
   }
   if (node.zone.length > 64) throw invalid('address.zone', node.zone, 'at most 64 characters');
+  const { machine = '' } = node;
+  if (machine.length > 64) throw invalid('address.machine', machine, 'at most 64 characters');
 }
 
 function isWithin(value: number, least: number, most: number): boolean {

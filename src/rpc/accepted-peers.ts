@@ -17,7 +17,7 @@ import {
   type PeerIdentity,
   type Refusal,
 } from './hello.js';
-import { LaneWriter } from './lane-writer.js';
+import { type LaneFigures, LaneWriter } from './lane-writer.js';
 import type { TransportLimits } from './limits.js';
 import type { AnswerLane, Lane, NodeId, TransportHandlers } from './transport.js';
 
@@ -29,6 +29,7 @@ export interface AcceptedPeersOptions {
   readonly security: Security;
   readonly limits: TransportLimits;
   readonly handlers: () => TransportHandlers;
+  readonly figures: LaneFigures;
 }
 
 const LANE_OF_METHOD: Readonly<Record<PeerMethodName, Lane>> = {
@@ -158,9 +159,9 @@ class AcceptedConnection {
   }
 
   private lane(lane: AnswerLane, sink: PeerCall): LaneWriter {
-    const { env, limits } = this.options;
+    const { env, limits, figures } = this.options;
     const { messageBytesMax, unsentBytesMax } = limits;
-    return new LaneWriter({ env, sink, messageBytesMax, unsentBytesMax: unsentBytesMax[lane] });
+    return new LaneWriter({ env, sink, messageBytesMax, unsentBytesMax: unsentBytesMax[lane], figures });
   }
 
   private received(lane: Lane, frames: Frames): void {

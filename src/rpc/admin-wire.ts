@@ -19,6 +19,7 @@ export interface AdminNode {
   readonly peerPort: number;
   readonly httpPort: number;
   readonly zone: string;
+  readonly machine?: string;
   readonly pid: number;
   readonly alive: boolean;
   readonly leaders: number;

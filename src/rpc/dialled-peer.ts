@@ -14,7 +14,7 @@ import type { Env, Timer } from '../env.js';
 import { hostPort, type Security } from './credentials.js';
 import { type Frames, type PeerMethodName, peerMethods } from './frames.js';
 import { type ConnectionId, checkAnswer, type PeerIdentity, writeHello } from './hello.js';
-import { LaneWriter } from './lane-writer.js';
+import { type LaneFigures, LaneWriter } from './lane-writer.js';
 import { channelOptions, type TransportLimits } from './limits.js';
 import { tapSocket } from './socket-tap.js';
 import type { DialledLane, Lane, PeerAddress, TransportHandlers } from './transport.js';
@@ -28,6 +28,7 @@ export interface DialledPeerOptions {
   /** Hands out the id of the next connection. */
   readonly nextConnection: () => ConnectionId;
   readonly handlers: () => TransportHandlers;
+  readonly figures: LaneFigures;
 }
 
 export class DialledPeer {
@@ -203,9 +204,9 @@ class Connection {
   }
 
   private lane(lane: DialledLane, sink: PeerStream): LaneWriter {
-    const { env, limits } = this.options;
+    const { env, limits, figures } = this.options;
     const { messageBytesMax, unsentBytesMax } = limits;
-    return new LaneWriter({ env, sink, messageBytesMax, unsentBytesMax: unsentBytesMax[lane] });
+    return new LaneWriter({ env, sink, messageBytesMax, unsentBytesMax: unsentBytesMax[lane], figures });
   }
 
   private answered(): void {

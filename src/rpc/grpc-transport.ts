@@ -19,6 +19,7 @@ import type { Security } from './credentials.js';
 import { DialledPeer } from './dialled-peer.js';
 import type { PeerMethodName } from './frames.js';
 import type { ConnectionId, PeerIdentity } from './hello.js';
+import type { LaneFigures } from './lane-writer.js';
 import { defaultLimits, type TransportLimits } from './limits.js';
 import {
   isAnswer,
@@ -39,6 +40,7 @@ export interface GrpcTransportOptions {
 export class GrpcTransport implements PeerTransport {
   handlers: TransportHandlers = { onMessage: () => {}, onUp: () => {}, onDown: () => {} };
   readonly limits: TransportLimits;
+  readonly figures: LaneFigures = { messages: 0, frames: 0, bytes: 0 };
   private readonly options: GrpcTransportOptions;
   private readonly dialled = new Map<NodeId, DialledPeer>();
   private readonly accepted: AcceptedPeers;
@@ -58,6 +60,7 @@ export class GrpcTransport implements PeerTransport {
       security,
       limits: this.limits,
       handlers: () => this.handlers,
+      figures: this.figures,
     });
   }
 
@@ -103,6 +106,7 @@ export class GrpcTransport implements PeerTransport {
       address,
       nextConnection: () => this.nextConnection(),
       handlers: () => this.handlers,
+      figures: this.figures,
     });
   }
 

@@ -17,11 +17,20 @@ export interface FrameSink {
   write(frames: Frames, callback: (error?: Error | null) => void): boolean;
 }
 
+/** What was handed to the streams since the start, all lanes of a node together; for metrics. */
+export interface LaneFigures {
+  messages: number;
+  frames: number;
+  bytes: number;
+}
+
 export interface LaneWriterOptions {
   readonly env: Env;
   readonly sink: FrameSink;
   readonly messageBytesMax: number;
   readonly unsentBytesMax: number;
+  /** Counted up here. */
+  readonly figures: LaneFigures;
 }
 
 /** What a queued frame costs beyond its bytes, so that a flood of empty frames is bounded as well. */
@@ -69,6 +78,7 @@ export class LaneWriter {
     if (this.closed || this.inFlight || this.queue.length === 0) return;
     const { frames, cost } = this.takeMessage();
     this.inFlight = true;
+    this.count(frames.length, cost);
     this.options.sink.write(frames, (error) => {
       this.inFlight = false;
       // The stream reports its own end to whoever owns the connection; here it only means: no more.
@@ -77,6 +87,13 @@ export class LaneWriter {
       this.flush();
     });
   };
+
+  private count(frames: number, cost: number): void {
+    const { figures } = this.options;
+    figures.messages += 1;
+    figures.frames += frames;
+    figures.bytes += cost - frames * FRAME_COST_BYTES;
+  }
 
   /** The oldest frames up to the bound, at least one. */
   private takeMessage(): { readonly frames: Frames; readonly cost: number } {

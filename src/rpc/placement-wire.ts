@@ -147,8 +147,10 @@ export function decodeTopology(wire: WireTopology): Topology {
 
 /** Only our fields, as a plain object. */
 export function plainAddress(address: NodeAddress): NodeAddress {
-  const { name, host, peerPort, respPort, clusterPort, httpPort, zone } = address;
-  return { name, host, peerPort, respPort, clusterPort, httpPort, zone };
+  const { name, host, peerPort, respPort, clusterPort, httpPort, zone, machine } = address;
+  // On the wire an empty name is none.
+  const named = machine === undefined || machine === '' ? {} : { machine };
+  return { name, host, peerPort, respPort, clusterPort, httpPort, zone, ...named };
 }
 
 function decodeTable(wire: WireTable): TableInfo {

@@ -24,6 +24,8 @@ export interface NodeInfo {
   readonly clusterPort: number;
   readonly httpPort: number;
   readonly zone: string;
+  /** Where the operator names it: two replicas of a slot never share one. */
+  readonly machine?: string;
 }
 
 export interface TableInfo {

@@ -11,7 +11,7 @@
  * A batch never spans segments. A new segment is created, its header synced and its name synced before a batch goes there.
  */
 import { invariant } from '../assert.js';
-import type { Binlog, BinlogEntry, BinlogOptions, BinlogRecord, ReplicaId } from './binlog.js';
+import type { Binlog, BinlogEntry, BinlogFigures, BinlogOptions, BinlogRecord, ReplicaId } from './binlog.js';
 import { entriesBytes, termRunsOfEntries } from './binlog-entries.js';
 import { type BinlogIndex, checkAppend } from './binlog-index.js';
 import { BinlogPurge } from './binlog-purge.js';
@@ -37,6 +37,7 @@ interface Pending {
 }
 
 export class SegmentedBinlog implements Binlog {
+  readonly figures: BinlogFigures = { batches: 0, records: 0, entries: 0, bytes: 0 };
   private readonly reader: BinlogReader;
   private readonly purger: BinlogPurge;
   private readonly gauge: DiskGauge;
@@ -184,6 +185,8 @@ export class SegmentedBinlog implements Binlog {
     current.bytes = file.lengthBytes;
     this.durableSegment = current.segment;
     this.durableBytes = file.lengthBytes;
+    this.figures.batches += 1;
+    this.figures.bytes += bytes.length;
     this.gauge.wrote(bytes.length);
   }
 
@@ -202,8 +205,10 @@ export class SegmentedBinlog implements Binlog {
   }
 
   private takeEffect(record: StoredRecord, place: Place): void {
+    this.figures.records += 1;
     if (record.kind !== 'entries') this.index.applySmall(record, place);
     else {
+      this.figures.entries += record.entries.length;
       const runs = termRunsOfEntries(record.entries);
       this.index.applyEntries(record.replicaId, runs, place, record.copied === true);
     }

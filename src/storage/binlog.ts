@@ -56,6 +56,15 @@ export interface RecoveredReplica {
   readonly damaged: string | undefined;
 }
 
+/** What went to the disk since the start; for metrics. */
+export interface BinlogFigures {
+  /** Each is one write and one sync. */
+  batches: number;
+  records: number;
+  entries: number;
+  bytes: number;
+}
+
 export interface Binlog {
   /**
    * Resolves when the records are durable. One write and one sync are in flight at a time; what is appended meanwhile goes as
@@ -74,6 +83,7 @@ export interface Binlog {
    */
   purge(): Promise<void>;
   readonly sizeBytes: number;
+  readonly figures: Readonly<BinlogFigures>;
   /** The disk is nearly full: refuse what makes the log grow. Sampled now and then, and by purge(). */
   readonly freeBytesLow: boolean;
   readonly lastReplicaId: ReplicaId;

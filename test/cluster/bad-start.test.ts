@@ -113,6 +113,12 @@ test('options', async (context) => {
   );
   assertOneLine(await start(cluster, '--port', '65500'), /beyond 65535/);
   assertOneLine(await start(cluster, '--replicas', '4'), /replicas.*"4".*one of 1, 3, 5, 7/);
+  assertOneLine(await start(cluster, '--leader', 'node-4'), /leader.*"node-4".*node-1 to node-3/);
+  assertOneLine(await start(cluster, '--hosts', '4'), /hosts: 4 are more than the 3 nodes/);
+  assertOneLine(
+    await start(cluster, '--nodes', '4', '--hosts', '2', '--replicas', '3'),
+    /replicas: 3 need as many hosts, and --hosts is 2/,
+  );
   assertOneLine(await talus('stat'), /unknown command 'stat'/);
 });
 

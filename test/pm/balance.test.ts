@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { balanceLeaders, type GroupLeadership } from '../../src/pm/balance.js';
+import { balanceLeaders, type GroupLeadership, placeLeaders } from '../../src/pm/balance.js';
 
 function leadersAfter(
   groups: readonly GroupLeadership[],
@@ -125,4 +125,45 @@ test('a bound on moves is kept but for the path that reaches it', () => {
     targetNodeIds: [1, 2, 3],
   }));
   assert.equal(balanceLeaders(groups, 10).size, 10);
+});
+
+test('a preferred node leads all that it could, keeps it, and the rest is even', () => {
+  fc.assert(
+    fc.property(freeGroups, fc.integer({ min: 1, max: 7 }), ({ all, groups }, preferred) => {
+      const held = groups.map((group, at) =>
+        at % 3 === 0 ? withoutTarget(group, preferred, all) : { ...group, tableId: 0 },
+      );
+      const leaders = leadersAfter(
+        held,
+        placeLeaders(held, (nodeId) => nodeId === preferred),
+      );
+      const isHeld = (at: number): boolean => held[at]!.targetNodeIds.includes(preferred);
+      for (const [at, leader] of leaders.entries()) assert.equal(leader === preferred, isHeld(at));
+      const rest = leaders.filter((_, at) => !isHeld(at));
+      assert.ok(
+        spread(
+          rest,
+          all.filter((node) => node !== preferred),
+        ) <= 1,
+      );
+    }),
+  );
+});
+
+/** The same group where the node holds no replica; led by another. */
+function withoutTarget(group: GroupLeadership, nodeId: number, all: readonly number[]): GroupLeadership {
+  const targetNodeIds = all.filter((node) => node !== nodeId);
+  const leaderNodeId = group.leaderNodeId === nodeId ? targetNodeIds[0]! : group.leaderNodeId;
+  return { ...group, tableId: 0, leaderNodeId, targetNodeIds };
+}
+
+test('a bound on moves holds for a preferred node too', () => {
+  const groups = [...Array(100).keys()].map((groupId) => ({
+    groupId,
+    tableId: 0,
+    leaderNodeId: 2,
+    targetNodeIds: [1, 2, 3],
+  }));
+  const moves = placeLeaders(groups, (nodeId) => nodeId === 1, 10);
+  assert.deepEqual([...moves.values()], new Array(10).fill(1));
 });

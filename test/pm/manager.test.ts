@@ -284,6 +284,50 @@ test('leaders on one node are spread after they have settled, and not before', a
   assert.equal(nodes[1]!.orders.length + nodes[2]!.orders.length, 0);
 });
 
+test('a preferred leader stands first at birth, and gets its groups back from whoever led meanwhile', async () => {
+  const world = new World();
+  const pm = await world.pm('pm-1:9300', 3, 'b');
+  const nodes = await threeNodes(world, pm);
+  const preferred = nodes[1]!;
+  for (const { birthNodeIds } of preferred.topology.tables[0]!.groups)
+    assert.equal(birthNodeIds[0], preferred.nodeId);
+  const report = async (leader: number, seconds: number): Promise<void> => {
+    for (let second = 0; second < seconds; second++) {
+      for (const node of nodes) pm.manager.report(node.reportOf(() => leader, leader));
+      await world.clock.pass(1000);
+    }
+  };
+  await report(preferred.nodeId, 14);
+  assert.deepEqual(
+    nodes.flatMap(({ orders }) => orders),
+    [],
+    'it keeps what it leads',
+  );
+  await report(3, 14);
+  assert.equal(nodes[2]!.orders.length, 16);
+  assert.ok(nodes[2]!.orders.every(({ toNodeId }) => toNodeId === preferred.nodeId));
+});
+
+test('a table never has more replicas than there are machines that nodes name', async () => {
+  const world = new World();
+  const pm = await world.pm('pm-1:9300', 6);
+  const nodes: WorldNode[] = [];
+  for (const [at, key] of ['a', 'b', 'c', 'd', 'e', 'f'].entries())
+    nodes.push(await world.node(pm, key, 7000, { machine: `m${at % 3}` }));
+  await world.clock.pass(50);
+  const { groups } = nodes[0]!.topology.tables[0]!;
+  for (const { birthNodeIds } of groups) assert.equal(new Set(birthNodeIds.map((id) => id % 3)).size, 3);
+  const tooMany = /5 are more than the 3 machines of the 6 nodes alive, expected at most 3/;
+  await assert.rejects(
+    world.clock.settle(pm.manager.createTable({ ...WISH, replicas: 5 })),
+    refusal('FAILED_PRECONDITION', tooMany),
+  );
+  await assert.rejects(
+    world.clock.settle(pm.manager.setReplicas('default', 5)),
+    refusal('FAILED_PRECONDITION', tooMany),
+  );
+});
+
 test('transfer: the order goes to the leader, and the call ends when the reports say so', async () => {
   const world = new World();
   const pm = await world.pm();

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type PlacementNode, planPlacement } from '../../src/pm/plan.js';
+import { type PlacementNode, placesOf, planPlacement } from '../../src/pm/plan.js';
 
 const slots = fc.integer({ min: 1, max: 200 });
 const replicas = fc.constantFrom(1, 3, 5, 7);
@@ -91,4 +91,25 @@ test('the same question gets the same answer', () => {
     planPlacement(request),
     planPlacement({ ...request, nodes: [...request.nodes].reverse() }),
   );
+});
+
+test('copies never share a machine that nodes name, and its nodes share the load', () => {
+  const nodes = nodesOf(['h', 'h', 'h', 'h', 'h', 'h']).map((node, at) => ({
+    ...node,
+    machine: `m${at % 3}`,
+  }));
+  const sets = planPlacement({ nodes, slots: 30, replicas: 3 });
+  for (const set of sets) assert.equal(new Set(set.map((nodeId) => (nodeId - 1) % 3)).size, 3);
+  assert.ok(spread(countBy(sets.flat()), nodes) <= 1, 'replicas');
+  assert.ok(spread(countBy(sets.map((set) => set[0]!)), nodes) <= 1, 'first in birth order');
+});
+
+test('nodes that name no machine count as one each', () => {
+  const [one, ...others] = nodesOf(['a', 'b', 'c', 'd']);
+  assert.equal(placesOf([one!, ...others]), 4);
+  assert.equal(
+    placesOf([{ ...one!, machine: 'm' }, ...others.map((node) => ({ ...node, machine: 'm' }))]),
+    1,
+  );
+  assert.equal(placesOf([{ ...one!, machine: 'm' }, ...others]), 4);
 });

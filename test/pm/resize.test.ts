@@ -110,3 +110,20 @@ test('a node that holds much of other tables gets less, and is the first to be r
   assert.ok(grown.every((set) => !set.includes(1)));
   assert.ok(resized(nodes, [[1, 2, 3]], 1).every((set) => !set.includes(1)));
 });
+
+test('newcomers never share a machine with a member, whatever evens the load', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 60 }), fc.nat({ max: 5 }), (slots, heavy) => {
+      const nodes = nodesOf(15).map((node, at) => ({
+        ...node,
+        host: 'h',
+        machine: `m${at % 5}`,
+        replicas: at % 5 < heavy ? 40 : 0,
+      }));
+      const machineOf = (nodeId: number): string => nodes[nodeId - 1]!.machine;
+      const three = resized(nodes, born(nodes, slots, 1), 3);
+      for (const sets of [three, resized(nodes, three, 5), resized(nodes, resized(nodes, three, 5), 3)])
+        for (const set of sets) assert.equal(new Set(set.map(machineOf)).size, set.length);
+    }),
+  );
+});

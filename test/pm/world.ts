@@ -30,7 +30,7 @@ export class World {
   readonly metadata = new SimMetadata(this.clock.env(1).env);
   private seeds = 2;
 
-  async pm(address = 'pm-1:9300', bootstrapNodes = 3): Promise<WorldPm> {
+  async pm(address = 'pm-1:9300', bootstrapNodes = 3, preferredLeader?: string): Promise<WorldPm> {
     const { env, crash } = this.clock.env(this.seeds++);
     const store = this.metadata.connect(env);
     const joined: { leadership?: Leadership } = {};
@@ -42,6 +42,7 @@ export class World {
       bootstrapNodes,
       defaultTable: { slots: 16, replicas: 3 },
       balanceLeaders: true,
+      preferredLeader,
     });
     const begin = (): Promise<void> => manager.catalog.begin();
     const leadership = new Leadership({ store, env, address, begin, onChange: () => {} });
@@ -54,15 +55,24 @@ export class World {
     return { manager, leadership, store, crash: stop };
   }
 
-  register(pm: WorldPm, key: string, port = 7000): Promise<{ clusterId: string; nodeId: number }> {
-    return this.clock.settle(
-      pm.manager.register({ registrationKey: registrationKey(key), address: address(key, port) }),
-    );
+  register(
+    pm: WorldPm,
+    key: string,
+    port = 7000,
+    more: { readonly machine?: string } = {},
+  ): Promise<{ clusterId: string; nodeId: number }> {
+    const place = { ...address(key, port), ...more };
+    return this.clock.settle(pm.manager.register({ registrationKey: registrationKey(key), address: place }));
   }
 
   /** Registered, with a session open. */
-  async node(pm: WorldPm, key: string, port = 7000): Promise<WorldNode> {
-    const { clusterId, nodeId } = await this.register(pm, key, port);
+  async node(
+    pm: WorldPm,
+    key: string,
+    port = 7000,
+    more: { readonly machine?: string } = {},
+  ): Promise<WorldNode> {
+    const { clusterId, nodeId } = await this.register(pm, key, port, more);
     const node = new WorldNode(nodeId);
     pm.manager.openSession(node, clusterId, registrationKey(key));
     return node;

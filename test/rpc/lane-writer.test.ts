@@ -10,6 +10,7 @@ function lane(messageBytesMax: number, unsentBytesMax: number) {
   const turn: (() => void)[] = [];
   const written: string[][] = [];
   const callbacks: ((error?: Error) => void)[] = [];
+  const figures = { messages: 0, frames: 0, bytes: 0 };
   const writer = new LaneWriter({
     env: {
       defer: (run) => void turn.push(run),
@@ -28,9 +29,11 @@ function lane(messageBytesMax: number, unsentBytesMax: number) {
     },
     messageBytesMax,
     unsentBytesMax,
+    figures,
   });
   return {
     writer,
+    figures,
     written,
     send: (...texts: string[]) => texts.map((text) => writer.send(Buffer.from(text))),
     endTurn: () => {
@@ -66,11 +69,12 @@ test('what comes while a message is on its way goes as the next one', () => {
 });
 
 test('a message is bounded, and a frame beyond the bound goes alone', () => {
-  const { send, endTurn, taken, written } = lane(4, 10_000);
+  const { send, endTurn, taken, written, figures } = lane(4, 10_000);
   send('aa', 'bb', 'c', 'far too long', 'd');
   endTurn();
   for (let count = 0; count < 3; count++) taken();
   assert.deepEqual(written, [['aa', 'bb'], ['c'], ['far too long'], ['d']]);
+  assert.deepEqual(figures, { messages: 4, frames: 5, bytes: 18 });
 });
 
 test('a full lane refuses until its reader has taken something; what was accepted is kept', () => {

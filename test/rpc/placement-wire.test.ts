@@ -21,10 +21,19 @@ const group = fc.oneof(
   fc.record({ groupId: id, birthNodeIds: fc.array(id, { maxLength: 3 }) }, PLAIN),
   fc.record({ groupId: id, birthNodeIds: fc.array(id), members, nextIncarnation: id }, PLAIN),
 );
+const NODE = {
+  name: 'n',
+  host: 'h',
+  peerPort: 1,
+  respPort: 2,
+  clusterPort: 3,
+  httpPort: 4,
+  zone: 'z',
+};
 const topology: fc.Arbitrary<Topology> = fc.array(group, { maxLength: 4 }).map((groups) => ({
   clusterId: 'c',
   epoch: 7,
-  nodes: [],
+  nodes: groups.map((_, at) => ({ ...NODE, nodeId: at + 1, ...(at % 2 === 0 ? {} : { machine: `m${at}` }) })),
   tables: [{ tableId: 1, name: 't', slots: groups.length, replicas: 3, mode: 'quorum', groups }],
 }));
 const replica = {

@@ -151,6 +151,7 @@ export class SimMachine {
       connections: () => 0,
       counters: () => ({ connectionsAccepted: 0, connectionsRejected: 0, requests: 0 }),
       memoryBytes: () => 0,
+      sent: () => ({ messages: 0, frames: 0, bytes: 0 }),
       uptimeSeconds: () => 0,
     };
     const node = await Node.open(

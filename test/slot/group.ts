@@ -69,6 +69,7 @@ export function noSnapshots<R>(): SlotSnapshots<R> {
 export class HandBinlog implements Binlog {
   prompt = true;
   readonly sizeBytes = 0;
+  readonly figures = { batches: 0, records: 0, entries: 0, bytes: 0 };
   readonly freeBytesLow = false;
   readonly lastReplicaId = 0;
   readonly batches: (readonly BinlogRecord[])[] = [];

@@ -68,6 +68,7 @@ test('a new log creates its segment, its header and its name before the first ba
 
 test('what many replicas append together is one write and one sync, and nothing is durable before the sync', async () => {
   const { binlog, step } = await steppedLog();
+  const before = { ...binlog.figures };
   const durable: number[] = [];
   for (const id of [1, 2, 3]) void binlog.append([append(id, run(1, 2, 1))]).then(() => durable.push(id));
   assert.match(await step(), /^append/);
@@ -75,6 +76,9 @@ test('what many replicas append together is one write and one sync, and nothing 
   assert.match(await step(), /^sync/);
   assert.deepEqual(durable, [1, 2, 3]);
   assert.equal(await step(), 'nothing');
+  const { batches, records, entries } = binlog.figures;
+  const more = [batches - before.batches, records - before.records, entries - before.entries];
+  assert.deepEqual(more, [1, 3, 6]);
 });
 
 test('what is appended while a batch is in flight goes as the next one, in order', async () => {
