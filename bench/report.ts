@@ -40,6 +40,12 @@ export class Report {
     this.goals.push({ verdict: value < limit ? 'met' : 'missed', text: `${what}: ${shown}` });
   }
 
+  /** At least `least`; `aim` is what it should be in the end, and is told beside. */
+  atLeast(what: string, value: number, least: number, aim: number): void {
+    const shown = `${value.toFixed(2)}x, goal at least ${least}x${aim > least ? `, aim ${aim}x` : ''}`;
+    this.goals.push({ verdict: value >= least ? 'met' : 'missed', text: `${what}: ${shown}` });
+  }
+
   /** A goal without a number. */
   holds(what: string, isSo: boolean): void {
     this.goals.push({ verdict: isSo ? 'met' : 'missed', text: what });
