@@ -14,7 +14,7 @@ export type Verdict = keyof typeof EXIT;
 
 export class Report {
   readonly file: string;
-  private readonly goals: { readonly verdict: Verdict; readonly text: string }[] = [];
+  readonly goals: { readonly verdict: Verdict; readonly text: string }[] = [];
 
   constructor(readonly name: string) {
     const folder = process.env.BENCH_OUT ?? join(packageRoot(), '.out');
@@ -38,6 +38,11 @@ export class Report {
     const digits = Number.isInteger(limit) && limit >= 10 ? 0 : 1;
     const shown = `${value.toFixed(digits)} ${unit}, goal below ${limit} ${unit}`;
     this.goals.push({ verdict: value < limit ? 'met' : 'missed', text: `${what}: ${shown}` });
+  }
+
+  atLeast(what: string, value: number, limit: number, unit: string): void {
+    const shown = `${value.toFixed(0)} ${unit}, goal at least ${limit} ${unit}`;
+    this.goals.push({ verdict: value >= limit ? 'met' : 'missed', text: `${what}: ${shown}` });
   }
 
   /** A goal without a number. */
