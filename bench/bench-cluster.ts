@@ -109,6 +109,7 @@ export class BenchCluster {
   async stop(): Promise<void> {
     this.memory.stop();
     await this.talus.stop();
+    this.probes.remove();
   }
 
   private pidIfAlive(node: number): number[] {

@@ -12,6 +12,8 @@ export class PeerRedis {
     const folder = mkdtempSync(join(tmpdir(), 'talus-peer-'));
     const words = ['--port', `${port}`, '--dir', folder, '--save', ''];
     const child = spawn('redis-server', [...words, '--appendonly', 'yes', '--appendfsync', 'always']);
+    // However this process ends, it does not stay.
+    process.once('exit', () => child.kill('SIGKILL'));
     await new Promise<void>((resolve, reject) => {
       let said = '';
       child.stdout.on('data', (chunk: Buffer) => {

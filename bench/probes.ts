@@ -1,7 +1,7 @@
 /**
  * The other end of loop-probe.ts: the environment that takes it into node processes, and what it says, as quantiles.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { signal, waitUntil } from '../jepsen-style/processes.js';
@@ -26,6 +26,11 @@ export class Probes {
     return this.last(pid)!;
   }
 
+  /** When nobody writes any more. */
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
   private last(pid: number): ProbeDump | undefined {
     try {
       return JSON.parse(readFileSync(join(this.folder, `${pid}.json`), 'utf8')) as ProbeDump;
@@ -33,6 +38,17 @@ export class Probes {
       return undefined;
     }
   }
+}
+
+/** Counts of several processes as those of one. */
+export function mergedCounts(
+  all: readonly (Readonly<Record<string, number>> | undefined)[],
+): Readonly<Record<string, number>> {
+  const sum = new Map<string, number>();
+  for (const counts of all) {
+    for (const [value, count] of Object.entries(counts ?? {})) sum.set(value, (sum.get(value) ?? 0) + count);
+  }
+  return Object.fromEntries(sum);
 }
 
 /** The value below which `share` of all counts lie: the upper end of its step. */

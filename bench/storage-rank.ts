@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BenchCluster } from './bench-cluster.js';
 import { PeerRedis } from './peer-redis.js';
 import { command, errorsOf, type PipelinedClient, type Word } from './pipeline.js';
-import { quantileOfCounts } from './probes.js';
+import { mergedCounts, quantileOfCounts } from './probes.js';
 import { quantile } from './report.js';
 import type { StorageBench } from './storage.js';
 
@@ -19,8 +19,9 @@ const LARGE_MIN = 20_000;
 const SLOTS = 16;
 /** A slot's share holds the largest key, so that what is measured is warm. */
 const POOL_BYTES = 4 * 2 ** 30;
-const WARM_CALLS = 1000;
+const WARM_CALLS = 500;
 const CALLS = 5000;
+const CALLS_MIN = 500;
 const ELEMENTS_A_COMMAND = 500;
 const BUILDERS = 4;
 const SERVER_P99_MS_MAX = 1;
@@ -74,7 +75,7 @@ const REFERENCES: readonly Call[] = [
 interface Target {
   clientOf(key: string): PipelinedClient;
   /** The server's own times of that command since they were last asked, in microseconds; undefined where it has none. */
-  serverP99Us(key: string, command: string): Promise<number | undefined>;
+  serverP99Us(command: string): Promise<number | undefined>;
   /** What was built is at rest. */
   settled(): Promise<void>;
 }
@@ -87,8 +88,9 @@ interface Timed {
 
 export async function runRank(bench: StorageBench): Promise<void> {
   const large = Math.max(LARGE_MIN, Math.round(LARGE * bench.scale));
-  const ours = await ofTalus([SMALL, large]);
-  const theirs = await ofRedis([SMALL, large]);
+  const calls = Math.max(CALLS_MIN, Math.round(CALLS * bench.scale));
+  const ours = await ofTalus([SMALL, large], calls);
+  const theirs = await ofRedis([SMALL, large], calls);
   const rows: string[][] = [];
   for (const { name } of [...REFERENCES, ...CALLS_BY_RANK]) {
     const [small, big] = [ours.get(`${name} ${SMALL}`)!, ours.get(`${name} ${large}`)!];
@@ -108,7 +110,7 @@ export async function runRank(bench: StorageBench): Promise<void> {
   }
   bench.save(
     [
-      `${SMALL} / ${large} elements, warm, ${CALLS} calls each, one client, one at a time, at the slot's leader`,
+      `${SMALL} / ${large} elements, warm, ${calls} calls each, one client, one at a time, at the slot's leader`,
       'at the server: the run of the handler, for a write the application of its entry; its round trip holds a sync of a majority',
       'redis-server: appendfsync always, one copy; its figures are for the larger size',
     ],
@@ -117,15 +119,18 @@ export async function runRank(bench: StorageBench): Promise<void> {
   );
 }
 
-async function ofTalus(sizes: readonly number[]): Promise<Map<string, Timed>> {
+async function ofTalus(sizes: readonly number[], calls: number): Promise<Map<string, Timed>> {
   const environment = { TALUS_POOL_BYTES: `${POOL_BYTES}` };
   const cluster = await BenchCluster.start({ slots: SLOTS, environment });
   try {
     const clients = await cluster.clients();
-    const timed = await measure(sizes, clients, {
+    const timed = await measure(sizes, calls, clients, {
       clientOf: (key) => clients[cluster.leaderOf(key) - 1]!,
-      serverP99Us: async (key, name) =>
-        quantileOfCounts((await cluster.probe(cluster.leaderOf(key))).runs[name], 0.99),
+      serverP99Us: async (name) => {
+        // Of all nodes: a read runs at the leader, wherever that is by now, an entry on every replica.
+        const probes = await cluster.probeAll();
+        return quantileOfCounts(mergedCounts(probes.map(({ runs }) => runs[name])), 0.99);
+      },
       settled: () => cluster.written(),
     });
     for (const client of clients) client.close();
@@ -135,11 +140,11 @@ async function ofTalus(sizes: readonly number[]): Promise<Map<string, Timed>> {
   }
 }
 
-async function ofRedis(sizes: readonly number[]): Promise<Map<string, Timed>> {
+async function ofRedis(sizes: readonly number[], calls: number): Promise<Map<string, Timed>> {
   const peer = await PeerRedis.start();
   try {
     const client = await peer.client();
-    const timed = await measure(sizes, [client], {
+    const timed = await measure(sizes, calls, [client], {
       clientOf: () => client,
       serverP99Us: async () => undefined,
       settled: () => sleep(1000),
@@ -154,6 +159,7 @@ async function ofRedis(sizes: readonly number[]): Promise<Map<string, Timed>> {
 /** By `<call> <size>`. */
 async function measure(
   sizes: readonly number[],
+  calls: number,
   clients: readonly PipelinedClient[],
   target: Target,
 ): Promise<Map<string, Timed>> {
@@ -161,21 +167,21 @@ async function measure(
   await target.settled();
   const found = new Map<string, Timed>();
   for (const call of [...REFERENCES, ...CALLS_BY_RANK]) {
-    for (const size of sizes) found.set(`${call.name} ${size}`, await time(call, size, target));
+    for (const size of sizes) found.set(`${call.name} ${size}`, await time(call, size, calls, target));
   }
   const errors = errorsOf(clients);
   if (errors !== '') throw new Error(`calls by rank: ${errors}`);
   return found;
 }
 
-async function time(call: Call, size: number, target: Target): Promise<Timed> {
+async function time(call: Call, size: number, calls: number, target: Target): Promise<Timed> {
   const key = String(call.words(size, 0)[1] ?? '');
   const client = target.clientOf(key);
   for (let at = 0; at < WARM_CALLS; at++) await client.send(command(...call.words(size, at)));
-  await target.serverP99Us(key, call.command);
+  await target.serverP99Us(call.command);
   const times: number[] = [];
-  for (let at = 0; at < CALLS; at++) times.push(await client.send(command(...call.words(size, at))));
-  const serverP99Us = await target.serverP99Us(key, call.command);
+  for (let at = 0; at < calls; at++) times.push(await client.send(command(...call.words(size, at))));
+  const serverP99Us = await target.serverP99Us(call.command);
   return { p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99), serverP99Us };
 }
 

@@ -10,7 +10,7 @@
  * docs/performance.md.
  */
 import { parseArgs } from 'node:util';
-import { Report, type Verdict } from './report.js';
+import { EXIT, Report, type Verdict } from './report.js';
 import { type GoalRow, saveResults } from './results.js';
 import { runCold, runRestart } from './storage-cold.js';
 import { runDrop } from './storage-drop.js';
@@ -44,6 +44,7 @@ export async function runStorage(args: readonly string[]): Promise<Verdict> {
     },
   });
   const report = new Report('storage');
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(EXIT.missed));
   for (const name of values.only.split(',')) {
     const line = LINES[name];
     if (line === undefined) throw new Error(`--only ${name}: one of ${Object.keys(LINES).join(', ')}`);
