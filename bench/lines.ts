@@ -89,7 +89,7 @@ class Lines {
         [200, 0.85],
       ] as const) {
         const figures = await this.compare(peers, { connections });
-        this.report.atLeast(
+        this.report.ratioAtLeast(
           `1. SET, ${connections} connections, to Redis + WAIT 1`,
           ratio(figures, 'talus', 'redis-wait'),
           least,
@@ -103,7 +103,12 @@ class Lines {
     await this.withFleet('2', ['etcd'], async (peers) => {
       for (const connections of [200, 1000]) {
         const figures = await this.compare(peers, { connections });
-        this.report.atLeast(`2. SET, ${connections} clients, to etcd`, ratio(figures, 'talus', 'etcd'), 5, 8);
+        this.report.ratioAtLeast(
+          `2. SET, ${connections} clients, to etcd`,
+          ratio(figures, 'talus', 'etcd'),
+          5,
+          8,
+        );
       }
     });
   }
@@ -111,7 +116,7 @@ class Lines {
   private async pipelined(): Promise<void> {
     await this.withFleet('3', ['redis-async'], async (peers) => {
       const figures = await this.compare(peers, { pipeline: 16 });
-      this.report.atLeast(
+      this.report.ratioAtLeast(
         '3. SET, 50 x 16 pipelined, to Redis without WAIT',
         ratio(figures, 'talus', 'redis-async'),
         0.3,
@@ -124,14 +129,14 @@ class Lines {
     await this.withFleet('4', ['redis-async', 'ceiling'], async (peers) => {
       for (const peer of peers) await fill(peer, this.load({}).keys, this.load({}).valueBytes);
       const plain = await this.compare(peers, { mix: 'get' });
-      this.report.atLeast(
+      this.report.ratioAtLeast(
         '4. GET, 50 connections, to Redis',
         ratio(plain, 'talus', 'redis-async'),
         0.55,
         0.7,
       );
       const pipelined = await this.compare(peers, { mix: 'get', pipeline: 16 });
-      this.report.atLeast(
+      this.report.ratioAtLeast(
         '4. GET, 50 x 16 pipelined, to the ceiling',
         ratio(pipelined, 'talus', 'ceiling'),
         0.6,
@@ -146,7 +151,7 @@ class Lines {
         peers.filter(({ name }) => name !== 'talus'),
         {},
       );
-      this.report.atLeast(
+      this.report.ratioAtLeast(
         '5. async SET, 50 connections, to Redis with everysec',
         ratio(figures, 'talus-async', 'redis-everysec'),
         0.45,
@@ -163,14 +168,19 @@ class Lines {
         connections: 200,
       });
       const value = ratio(figures, 'talus via cluster', 'talus via one');
-      this.report.atLeast('6. leaders spread, 200 connections: cluster clients to one node', value, 1.2, 1.2);
+      this.report.ratioAtLeast(
+        '6. leaders spread, 200 connections: cluster clients to one node',
+        value,
+        1.2,
+        1.2,
+      );
     });
     await this.withServers([new TalusServers(TALUS)], async ([talus]) => {
       const figures = await this.compare([byWay(talus!, 'other'), byWay(talus!, 'one')], {
         connections: 200,
       });
       const value = ratio(figures, 'talus via other', 'talus via one');
-      this.report.atLeast(
+      this.report.ratioAtLeast(
         '6. 200 connections: all forwarded to leader-local',
         value,
         FORWARDS_LEAST,
@@ -185,7 +195,7 @@ class Lines {
     await this.withServers([new TalusServers(TALUS), new TalusServers(many)], async ([few, lots]) => {
       const figures = await this.compare([few!, { ...lots!, name: `talus, ${MANY_SLOTS} slots` }], {});
       const value = ratio(figures, `talus, ${MANY_SLOTS} slots`, 'talus');
-      this.report.atLeast(`7. SET, 50 connections: ${MANY_SLOTS} slots to 16`, value, 0.6, 0.6);
+      this.report.ratioAtLeast(`7. SET, 50 connections: ${MANY_SLOTS} slots to 16`, value, 0.6, 0.6);
     });
   }
 
@@ -228,7 +238,7 @@ class Lines {
     await this.withServers([new TalusServers(TALUS), far], async ([near, away]) => {
       const figures = await this.compare([near!, { ...away!, name: 'talus, slow' }], { connections: 200 });
       const value = ratio(figures, 'talus, slow', 'talus');
-      this.report.atLeast(
+      this.report.ratioAtLeast(
         '8. SET, 200 connections: 1 ms a link and 2 ms a sync to loopback',
         value,
         0.5,
@@ -241,7 +251,12 @@ class Lines {
         connections: 200,
       });
       const value = ratio(figures, 'talus, one late', 'talus');
-      this.report.atLeast('8. SET, 200 connections: one follower late by 200 ms to none', value, 0.9, 0.9);
+      this.report.ratioAtLeast(
+        '8. SET, 200 connections: one follower late by 200 ms to none',
+        value,
+        0.9,
+        0.9,
+      );
     });
   }
 
@@ -251,7 +266,7 @@ class Lines {
       const asked = ['set', ...others].map((mix) => ({ ...talus!, name: mix, mix }));
       const figures = await this.compare(asked, {});
       for (const mix of others)
-        this.report.atLeast(
+        this.report.ratioAtLeast(
           `9. ${mix.toUpperCase()}, 50 connections, to SET`,
           ratio(figures, mix, 'set'),
           0.7,

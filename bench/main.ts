@@ -12,6 +12,8 @@ import { runProfile } from './profile.js';
 import { runQuiet } from './quiet.js';
 import { runReads } from './reads.js';
 import { EXIT, type Verdict } from './report.js';
+import { runSoak } from './soak.js';
+import { runStorage } from './storage.js';
 
 type Measurement = (args: readonly string[]) => Promise<Verdict>;
 
@@ -24,6 +26,8 @@ const MEASUREMENTS: Readonly<Record<string, readonly [run: Measurement, what: st
   drops: [runDrops, 'the same when its packets to its peers are dropped without a word'],
   quiet: [runQuiet, 'full load without faults: no election'],
   reads: [runReads, 'GET by lease beside GET by read index'],
+  storage: [runStorage, 'more data than memory, large collections, snapshots: bench:storage'],
+  soak: [runSoak, 'everything at once for an hour: memory, handles and disk stay flat'],
   goals: [runGoals, 'idle, failover, drops, quiet and reads, one after the other'],
 };
 

@@ -1,6 +1,6 @@
 /**
- * `redis-benchmark` as a function: one load of SET or GET, its requests per second; or a load of the bench's own, as far as
- * `redis-benchmark` can serve it.
+ * `redis-benchmark` as a function: one load of SET or GET, its requests per second and how long they took; or a load of the
+ * bench's own, as far as `redis-benchmark` can serve it.
  */
 import { execFile } from 'node:child_process';
 import { cpuMs } from '../test/cluster/processes.js';
@@ -13,6 +13,16 @@ export interface Load {
   readonly clients: number;
   readonly pipeline: number;
   readonly requests: number;
+  /** Drawn from so many: `key:000000000000` and up. */
+  readonly keys?: number;
+  readonly valueBytes?: number;
+}
+
+export interface LoadFigures {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
 }
 
 const KEYS = 100_000;
@@ -20,9 +30,23 @@ const VALUE_BYTES = 64;
 const CPU_LOOK_MS = 100;
 const CALIBRATION_REQUESTS = 2000;
 
+/** A key as redis-benchmark writes it. */
+export function benchmarkKey(number: number): string {
+  return `key:${String(number).padStart(12, '0')}`;
+}
+
 export async function requestsPerSecond(load: Load, port: number | string): Promise<number> {
+  return (await figuresOf(load, port)).perSecond;
+}
+
+export async function figuresOf(load: Load, port: number | string): Promise<LoadFigures> {
   const args = ['-t', load.command, '-n', load.requests, '-c', load.clients, '-P', load.pipeline];
-  return (await run([...args, '-d', VALUE_BYTES], KEYS, port)).perSecond;
+  const { perSecond, latencyMs } = await run(
+    [...args, '-d', load.valueBytes ?? VALUE_BYTES],
+    load.keys ?? KEYS,
+    port,
+  );
+  return { perSecond, p50Ms: latencyMs.p50, p99Ms: latencyMs.p99, maxMs: latencyMs.max };
 }
 
 /** One kind of command, without WAIT, at its own pace, to one address. */

@@ -14,7 +14,7 @@ export type Verdict = keyof typeof EXIT;
 
 export class Report {
   readonly file: string;
-  private readonly goals: { readonly verdict: Verdict; readonly text: string }[] = [];
+  readonly goals: { readonly verdict: Verdict; readonly text: string }[] = [];
 
   constructor(readonly name: string) {
     const folder = process.env.BENCH_OUT ?? join(packageRoot(), '.out');
@@ -41,9 +41,14 @@ export class Report {
   }
 
   /** At least `least`; `aim` is what it should be in the end, and is told beside. */
-  atLeast(what: string, value: number, least: number, aim: number): void {
+  ratioAtLeast(what: string, value: number, least: number, aim: number): void {
     const shown = `${value.toFixed(2)}x, goal at least ${least}x${aim > least ? `, aim ${aim}x` : ''}`;
     this.goals.push({ verdict: value >= least ? 'met' : 'missed', text: `${what}: ${shown}` });
+  }
+
+  atLeast(what: string, value: number, limit: number, unit: string): void {
+    const shown = `${value.toFixed(0)} ${unit}, goal at least ${limit} ${unit}`;
+    this.goals.push({ verdict: value >= limit ? 'met' : 'missed', text: `${what}: ${shown}` });
   }
 
   /** A goal without a number. */

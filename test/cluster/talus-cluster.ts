@@ -21,6 +21,8 @@ export interface ClusterOptions {
   /** Settings for the processes: their environment beats their files. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly readyMsMax?: number;
+  /** One that the caller made, and keeps: what an earlier cluster left in it goes on. */
+  readonly folder?: string;
 }
 
 export interface Exit {
@@ -57,7 +59,7 @@ export class TalusCluster {
     const nodes = options.nodes ?? 3;
     const offsets = [0, 100, 200, 400].flatMap((base) => Array.from({ length: nodes }, (_, i) => base + i));
     const port = await freePorts([...offsets, 600, 601]);
-    const folder = await mkdtemp(join(tmpdir(), 'talus-cluster-'));
+    const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'talus-cluster-')));
     return new TalusCluster(folder, port, nodes, options);
   }
 
@@ -183,10 +185,10 @@ export class TalusCluster {
     return this.exited!;
   }
 
-  /** Stops everything and removes the folder; rejects when something had to be killed. */
+  /** Stops everything and removes the folder, if it made it; rejects when something had to be killed. */
   async stop(): Promise<void> {
     const killed = await this.halt();
-    await rm(this.folder, { recursive: true, force: true });
+    if (this.options.folder === undefined) await rm(this.folder, { recursive: true, force: true });
     if (killed.length > 0)
       throw new Error(`had to be killed: ${killed.join(', ')}; the launcher said: ${this.output}`);
   }
