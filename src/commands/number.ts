@@ -12,7 +12,7 @@ import { type Args, CommandError, type WriteRow } from './command.js';
 import { NOT_A_FLOAT, OVERFLOW } from './errors.js';
 import { addLongDoubles, formatLongDouble, type LongDouble, parseLongDouble, ZERO } from './long-double.js';
 import { plainString } from './string.js';
-import { stringAt } from './string-value.js';
+import { numberText, stringAt } from './string-value.js';
 import { ONE_KEY, traits } from './traits.js';
 
 const TRAITS = { ...traits('string', ['write', 'denyoom', 'fast']), keys: ONE_KEY } as const;
@@ -73,7 +73,7 @@ function decrement(args: Args): Integer {
 
 function increment(txn: Txn, key: Buffer, by: Integer): Reply {
   const old = stringAt(txn, key);
-  const sum = addIntegers(old === undefined ? 0 : integerArgument(old.value), by);
+  const sum = addIntegers(old === undefined ? 0 : integerArgument(numberText(old)), by);
   txn.put(key, numberRecord(old, String(sum)));
   return integer(sum);
 }
@@ -101,7 +101,7 @@ const incrbyfloat = {
 
 function runIncrbyfloat(txn: Txn, args: Args): Reply {
   const old = stringAt(txn, args[1]!);
-  const sum = addFloats(old?.value, floatArgument(args[2]!), NOT_A_FLOAT);
+  const sum = addFloats(old && numberText(old), floatArgument(args[2]!), NOT_A_FLOAT);
   txn.put(args[1]!, old === undefined ? plainString(sum) : { ...old, value: sum });
   return bulk(sum);
 }

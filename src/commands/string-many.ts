@@ -9,7 +9,7 @@ import type { Txn } from '../slot/txn.js';
 import { type Args, CommandError, type ReadRow, type WriteRow } from './command.js';
 import { wrongArity } from './errors.js';
 import { plainString, valueReply } from './string.js';
-import { checkValueLength } from './string-value.js';
+import { bytesAt, checkValueLength } from './string-value.js';
 import { ALL_KEYS, KEY_VALUE_PAIRS, traits } from './traits.js';
 
 const mget = {
@@ -25,11 +25,9 @@ const mget = {
   read(view, args) {
     const keys = args.slice(1);
     view.prefetch(keys);
+    view.prefetchTexts(keys);
     return array(
-      keys.map((key) => {
-        const record = view.get(key);
-        return record?.kind === 'string' ? valueReply(record) : NULL;
-      }),
+      keys.map((key) => (view.get(key)?.kind === 'string' ? valueReply(bytesAt(view, key)) : NULL)),
     );
   },
 } as const satisfies ReadRow;

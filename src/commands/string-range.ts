@@ -1,16 +1,14 @@
 /**
  * Parts of strings: APPEND, GETRANGE, SUBSTR, SETRANGE.
  *
- * Records are immutable and may be shared with a checkpoint or a reply on its way out: a change builds a new Buffer.
- * An expiry stays as it was.
+ * A long string costs what is read or changed of it, whatever its length (slot/text.ts). An expiry stays as it was.
  */
 import { bulk, integer, type Reply } from '../resp/reply.js';
-import type { StringRecord, Txn, View } from '../slot/txn.js';
+import type { Txn, View } from '../slot/txn.js';
 import { indexArgument, integerArgument } from './arguments.js';
 import { type Args, CommandError, type ReadRow, type WriteRow } from './command.js';
 import { OUT_OF_RANGE } from './errors.js';
-import { plainString } from './string.js';
-import { checkValueLength, stringAt } from './string-value.js';
+import { checkValueLength, editTextAt, textAt } from './string-value.js';
 import { ONE_KEY, traits } from './traits.js';
 
 const EMPTY = Buffer.alloc(0);
@@ -21,17 +19,16 @@ const append = {
   summary: "Appends a string to the value of a key. Creates the key if it doesn't exist.",
   since: '2.0.0',
   group: 'string',
-  complexity: 'O(N) where N is the length of the resulting string.',
+  complexity: 'O(N) where N is the length of the appended string.',
   arity: 3,
   ...traits('string', ['write', 'denyoom', 'fast']),
   keys: ONE_KEY,
   parse: (args: Args) => checkValueLength(args[2]!.length),
   write(txn, args) {
-    const old = stringAt(txn, args[1]!);
-    const lengthBytes = (old?.value.length ?? 0) + args[2]!.length;
+    const text = editTextAt(txn, args[1]!);
+    const lengthBytes = text.length + args[2]!.length;
     checkValueLength(lengthBytes);
-    const value = old === undefined ? args[2]! : Buffer.concat([old.value, args[2]!], lengthBytes);
-    txn.put(args[1]!, replaced(old, value));
+    text.write(text.length, args[2]!);
     return integer(lengthBytes);
   },
 } as const satisfies WriteRow;
@@ -64,16 +61,20 @@ function checkRange(args: Args): void {
 function runGetrange(view: View, args: Args): Reply {
   const start = indexArgument(args[2]!);
   const end = indexArgument(args[3]!);
-  const record = stringAt(view, args[1]!);
-  return bulk(record === undefined ? EMPTY : slice(record.value, start, end));
+  const text = textAt(view, args[1]!);
+  if (text === undefined) return bulk(EMPTY);
+  const { from, to } = bytesOf(text.length, start, end);
+  return bulk(text.slice(from, to));
 }
 
 /** Both ends included, negative counts from the end; an end before the beginning means the first byte, as in Redis. */
-function slice(value: Buffer, start: number, end: number): Buffer {
-  if (start < 0 && end < 0 && start > end) return EMPTY;
-  const first = Math.max(0, start < 0 ? value.length + start : start);
-  const last = Math.max(0, end < 0 ? value.length + end : end);
-  return first > last ? EMPTY : value.subarray(first, Math.min(last, value.length - 1) + 1);
+function bytesOf(length: number, start: number, end: number): { readonly from: number; readonly to: number } {
+  if (start < 0 && end < 0 && start > end) return { from: 0, to: 0 };
+  const first = Math.max(0, start < 0 ? length + start : start);
+  const last = Math.max(0, end < 0 ? length + end : end);
+  return first > last
+    ? { from: 0, to: 0 }
+    : { from: Math.min(first, length), to: Math.min(last + 1, length) };
 }
 
 const setrange = {
@@ -82,7 +83,7 @@ const setrange = {
     "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist.",
   since: '2.2.0',
   group: 'string',
-  complexity: 'O(N) where N is the length of the resulting string.',
+  complexity: 'O(N) where N is the length of what is written, zeros before it included.',
   arity: 4,
   ...traits('string', ['write', 'denyoom']),
   keys: ONE_KEY,
@@ -97,19 +98,12 @@ const setrange = {
 function runSetrange(txn: Txn, args: Args): Reply {
   const offset = indexArgument(args[2]!);
   const patch = args[3]!;
-  const old = stringAt(txn, args[1]!);
-  const oldLength = old?.value.length ?? 0;
+  const text = editTextAt(txn, args[1]!);
+  const oldLength = text.length;
   if (patch.length === 0) return integer(oldLength);
   checkValueLength(offset + patch.length);
-  const value = Buffer.alloc(Math.max(oldLength, offset + patch.length));
-  old?.value.copy(value);
-  patch.copy(value, offset);
-  txn.put(args[1]!, replaced(old, value));
-  return integer(value.length);
-}
-
-function replaced(old: StringRecord | undefined, value: Buffer): StringRecord {
-  return old === undefined ? plainString(value) : { ...old, value };
+  text.write(offset, patch);
+  return integer(Math.max(oldLength, offset + patch.length));
 }
 
 export const stringRangeRows = [append, getrange, substr, setrange] as const;

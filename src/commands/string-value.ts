@@ -3,7 +3,7 @@
  *
  * The bound is a constant of the build and no setting: an entry's outcome may not depend on a node's own configuration.
  */
-import type { StringRecord, View } from '../slot/txn.js';
+import type { EditableText, StringRecord, Text, Txn, View } from '../slot/txn.js';
 import { CommandError } from './command.js';
 import { TOO_LONG, WRONG_TYPE } from './errors.js';
 
@@ -16,6 +16,29 @@ export function stringAt(view: View, key: Buffer): StringRecord | undefined {
   if (record !== undefined && record.kind !== 'string') throw new CommandError(WRONG_TYPE);
   return record;
 }
+
+/** Its bytes behind a door, which reads no more than is asked for. */
+export function textAt(view: View, key: Buffer): Text | undefined {
+  return stringAt(view, key) && view.text(key);
+}
+
+export function editTextAt(txn: Txn, key: Buffer): EditableText {
+  stringAt(txn, key);
+  return txn.editText(key);
+}
+
+/** All of its bytes. */
+export function bytesAt(view: View, key: Buffer): Buffer | undefined {
+  const text = textAt(view, key);
+  return text?.slice(0, text.length);
+}
+
+/** The bytes of a string that may be a number; of one that is too long for that none, which is no number either. */
+export function numberText({ value }: StringRecord): Buffer {
+  return Buffer.isBuffer(value) ? value : NO_NUMBER;
+}
+
+const NO_NUMBER = Buffer.alloc(0);
 
 export function checkValueLength(lengthBytes: number): void {
   if (lengthBytes > valueBytesMax) throw new CommandError(TOO_LONG);

@@ -10,7 +10,7 @@ import type { StringRecord, Txn, View, WriteContext } from '../slot/txn.js';
 import type { Args, ReadRow, WriteRow } from './command.js';
 import { MILLISECONDS, positiveExpireAt, SECONDS, type TimeUnit } from './expire-time.js';
 import { type GetexOptions, getexOptions, type SetOptions, setOptions } from './set-options.js';
-import { checkValueLength, stringAt } from './string-value.js';
+import { bytesAt, checkValueLength, stringAt, textAt } from './string-value.js';
 import { ONE_KEY, traits } from './traits.js';
 
 const WRITE = traits('string', ['write', 'denyoom']);
@@ -25,7 +25,7 @@ const get = {
   arity: 2,
   ...traits('string', ['readonly', 'fast']),
   keys: ONE_KEY,
-  read: (view, args) => valueReply(stringAt(view, args[1]!)),
+  read: (view, args) => valueReply(bytesAt(view, args[1]!)),
 } as const satisfies ReadRow;
 
 const set = {
@@ -50,7 +50,7 @@ function runSet(txn: Txn, args: Args, ctx: WriteContext): Reply {
   const key = args[1]!;
   const dueMs = givenExpireAt(options, ctx.nowMs);
   const old = needsOld(options) ? txn.get(key) : undefined;
-  const reply = options.returnOld ? valueReply(stringAt(txn, key)) : OK;
+  const reply = options.returnOld ? valueReply(bytesAt(txn, key)) : OK;
   if (!conditionHolds(options, old !== undefined)) return options.returnOld ? reply : NULL;
   const expireAtMs = options.keepExpiry ? old?.expireAtMs : dueMs;
   putLive(txn, key, { kind: 'string', value: args[2]!, expireAtMs }, ctx.nowMs);
@@ -141,7 +141,7 @@ const getset = {
   keys: ONE_KEY,
   parse: (args: Args) => checkValueLength(args[2]!.length),
   write(txn, args) {
-    const reply = valueReply(stringAt(txn, args[1]!));
+    const reply = valueReply(bytesAt(txn, args[1]!));
     txn.put(args[1]!, plainString(args[2]!));
     return reply;
   },
@@ -157,7 +157,7 @@ const getdel = {
   ...traits('string', ['write', 'fast']),
   keys: ONE_KEY,
   write(txn, args) {
-    const reply = valueReply(stringAt(txn, args[1]!));
+    const reply = valueReply(bytesAt(txn, args[1]!));
     txn.delete(args[1]!);
     return reply;
   },
@@ -182,10 +182,11 @@ function runGetex(txn: Txn, args: Args, ctx: WriteContext): Reply {
   const key = args[1]!;
   const record = stringAt(txn, key);
   if (record === undefined) return NULL;
+  const reply = valueReply(bytesAt(txn, key));
   const dueMs = givenExpireAt(options, ctx.nowMs, 'getex');
   if (dueMs !== undefined) putLive(txn, key, withExpiry(record, dueMs), ctx.nowMs);
   else if (options.persist && record.expireAtMs !== undefined) txn.put(key, withExpiry(record, undefined));
-  return bulk(record.value);
+  return reply;
 }
 
 const strlen = {
@@ -197,11 +198,11 @@ const strlen = {
   arity: 2,
   ...traits('string', ['readonly', 'fast']),
   keys: ONE_KEY,
-  read: (view: View, args: Args) => integer(stringAt(view, args[1]!)?.value.length ?? 0),
+  read: (view: View, args: Args) => integer(textAt(view, args[1]!)?.length ?? 0),
 } as const satisfies ReadRow;
 
-export function valueReply(record: StringRecord | undefined): Reply {
-  return record === undefined ? NULL : bulk(record.value);
+export function valueReply(bytes: Buffer | undefined): Reply {
+  return bytes === undefined ? NULL : bulk(bytes);
 }
 
 export function plainString(value: Buffer): StringRecord {

@@ -71,12 +71,14 @@ export class EntryRun<R> {
   }
 
   private removeDue(): void {
-    const { due, unknown } = this.state.expiry.takeDue(
+    const { due, unknown, behind } = this.state.expiry.takeDue(
       this.entry.timeMs,
       DUE_REMOVED_MAX,
       this.state.judgeDue,
     );
-    if (unknown.length > 0) throw new PageFault(unknown.map(({ key }) => ({ kind: 'record', key })));
+    const needs = unknown.map(({ key }): PageNeed => ({ kind: 'record', key }));
+    if (behind) needs.push({ kind: 'expiries' });
+    if (needs.length > 0) throw new PageFault(needs);
     for (const { key } of due) this.state.publish(key, nameOf(key), undefined);
     this.phase = 'groups';
   }

@@ -1,14 +1,23 @@
 /**
- * How a collection's body stands in its key's record.
+ * How a collection's body, and what a long string is made of, stand in their key's record.
  *
  *   inline  u8 0 | varint count | per pair or item: varint length, bytes [, varint length, bytes]
  *   paged   u8 1 | varint index | varint ordinal | u16 home | varint trees | per tree: varint page, height, count, next page
  *   pair    key and value: `hash32 | name` and the value; of a set the key alone; of a sorted set the score as the value
+ *   string  varint index | varint ordinal | u16 home | varint bytes | varint bytes a page
  *
  * A sorted set's second tree is not stored while it is inline: it is made of the first.
  */
 import { type ByteReader, type ByteWriter, FormatError } from '../bytes.js';
-import { type Body, type CollectionKind, type InlinePairs, lifeOfNumbers, type PagedBody } from './body.js';
+import {
+  type Body,
+  type CollectionKind,
+  type InlinePairs,
+  type Life,
+  type LongString,
+  lifeOfNumbers,
+  type PagedBody,
+} from './body.js';
 import type { Pair } from './doors.js';
 import { decodeList } from './entry.js';
 import { scoreKey } from './fields.js';
@@ -53,18 +62,41 @@ export function decodeBody(input: ByteReader, kind: CollectionKind): Body {
 }
 
 function encodePaged(out: ByteWriter, { life, roots }: PagedBody): void {
-  out.u8(PAGED).varint(life.index).varint(life.ordinal).u16(life.home).varint(roots.length);
+  encodeLife(out.u8(PAGED), life);
+  out.varint(roots.length);
   for (const { page, height, count, nextPage } of roots) {
     out.varint(page).varint(height).varint(count).varint(nextPage);
   }
 }
 
 function decodePaged(input: ByteReader): PagedBody {
-  const life = lifeOfNumbers(input.varint(), input.varint(), input.u16());
+  const life = decodeLife(input);
   const roots = decodeList(input, () => {
     return { page: input.varint(), height: input.varint(), count: input.varint(), nextPage: input.varint() };
   });
   return { form: 'paged', life, roots };
+}
+
+export function encodeLongString(out: ByteWriter, { life, bytes, chunkBytes }: LongString): void {
+  encodeLife(out, life);
+  out.varint(bytes).varint(chunkBytes);
+}
+
+export function decodeLongString(input: ByteReader): LongString {
+  const life = decodeLife(input);
+  const bytes = input.varint();
+  const chunkBytes = input.varint();
+  input.end();
+  if (chunkBytes === 0) throw new FormatError('pages of no bytes');
+  return { form: 'chunks', life, bytes, chunkBytes };
+}
+
+function encodeLife(out: ByteWriter, { index, ordinal, home }: Life): void {
+  out.varint(index).varint(ordinal).u16(home);
+}
+
+function decodeLife(input: ByteReader): Life {
+  return lifeOfNumbers(input.varint(), input.varint(), input.u16());
 }
 
 function inlinePairs(pairs: readonly Pair[]): InlinePairs {

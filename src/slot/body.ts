@@ -1,5 +1,5 @@
 /**
- * What a collection is made of, as plain immutable data in its key's record.
+ * What a collection, or a long string, is made of, as plain immutable data in its key's record.
  *
  * A body has one *tree*, a sorted set two: its members in hash order (with their scores), and its scores in order. Small
  * collections hold their trees *inline*, as sorted arrays; larger ones are *paged*: the record holds the roots of B+trees whose pages
@@ -38,6 +38,14 @@ export interface PagedBody {
   readonly roots: readonly TreeRoot[];
 }
 
+/** A string in pages of one size: page n holds what follows the first (n - 1) * chunkBytes bytes; only the last may be short. */
+export interface LongString {
+  readonly form: 'chunks';
+  readonly life: Life;
+  readonly bytes: number;
+  readonly chunkBytes: number;
+}
+
 /** One existence of a paged key; see page-keys.ts. */
 export interface Life {
   readonly index: number;
@@ -57,12 +65,18 @@ export interface BodyLimits {
   /** Of keys and values, or items. */
   readonly inlineBytesMax: number;
   readonly pageBytesTarget: number;
+  /** A longer string is put in pages. It stays there until another takes its place. */
+  readonly stringBytesMax: number;
+  /** Of a long string in one page: what a change of one byte writes. */
+  readonly chunkBytes: number;
 }
 
 export const BODY_LIMITS: BodyLimits = {
   inlineEntriesMax: 128,
   inlineBytesMax: 4096,
   pageBytesTarget: PAGE_BYTES_TARGET,
+  stringBytesMax: 64 * 1024,
+  chunkBytes: 16 * 1024,
 };
 
 const NO_PAIRS: InlinePairs = { pairs: [], bytes: 0 };
@@ -86,7 +100,7 @@ export function bodyCount(body: Body): number {
 const PAIR_OVERHEAD_BYTES = 264;
 const ITEM_OVERHEAD_BYTES = 112;
 
-const PAGED_BYTES = 320;
+export const PAGED_BYTES = 320;
 
 export function isInlineSized(body: InlineBody, { inlineEntriesMax, inlineBytesMax }: BodyLimits): boolean {
   const { bytes } = body.form === 'items' ? body.list : body.members;

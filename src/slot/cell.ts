@@ -1,7 +1,7 @@
 /**
  * One key in memory, and what it costs.
  */
-import { bodyBytes } from './body.js';
+import { bodyBytes, PAGED_BYTES } from './body.js';
 import type { Place } from './keys.js';
 import type { KeyRecord } from './txn.js';
 
@@ -27,7 +27,8 @@ export function cellBytes(cell: Cell): number {
 
 function valueBytes(record: KeyRecord | undefined): number {
   if (record === undefined) return 0;
-  return record.kind === 'string' ? record.value.length : bodyBytes(record.body);
+  if (record.kind !== 'string') return bodyBytes(record.body);
+  return Buffer.isBuffer(record.value) ? record.value.length : PAGED_BYTES;
 }
 
 /** A copy where `bytes` would keep something much larger alive, such as a whole log entry. */
@@ -37,7 +38,7 @@ export function ownBytes(bytes: Buffer): Buffer {
 
 /** A collection's editors have taken copies of what they put in. */
 export function ownRecord(record: KeyRecord): KeyRecord {
-  if (record.kind !== 'string') return record;
+  if (record.kind !== 'string' || !Buffer.isBuffer(record.value)) return record;
   const value = ownBytes(record.value);
   return value === record.value ? record : { ...record, value };
 }

@@ -5,19 +5,22 @@
  * expiry index, its applied index and, where it changed, the pointer to its state. So what the engine holds of a slot is
  * always its state after exactly the entries up to the applied index beside it. Synced always: LevelDB may lose
  * an unsynced batch and keep a later one.
+ *
+ * A batch has a bound, because a slot has one: applying waits when its slot alone has a batch's worth to be frozen. What one
+ * entry adds beyond that goes ahead of the batch where it is new (checkpoint-batch.ts), and makes it larger where it is not.
  */
 import type { Env, Timer } from '../env.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
+import { BatchWriter } from './checkpoint-batch.js';
 import { metaKey, nodeAreaRange, nodeKey, parseNodeKey, stateRange } from './keys.js';
-import { pageWrites } from './page-pool.js';
 import { type Reclaimable, Reclaimer } from './reclaim.js';
 import { encodeMeta, type StateMeta } from './record.js';
-import { type FrozenState, writesOf } from './state.js';
+import type { FrozenState } from './state.js';
 
 export interface CheckpointSettings {
   /** Between two rounds when little is dirty. */
   readonly checkpointIntervalMs: number;
-  /** A batch takes no further slot once it is this large. */
+  /** Applying waits while its slot has this much to be frozen; a batch that holds more than one slot is at most this large. */
   readonly checkpointBytesMax: number;
   /** Cells encoded before the event loop gets its turn. */
   readonly checkpointSliceCells: number;
@@ -30,7 +33,7 @@ export interface CheckpointSettings {
 /** What the checkpointer needs of a slot. */
 export interface Checkpointed {
   readonly replicaId: number;
-  readonly state: Reclaimable & { readonly dirtyBytes: number };
+  readonly state: Reclaimable & { readonly dirtyBytes: number; readonly unfrozenBytes: number };
   freeze(): { readonly frozen: FrozenState; readonly meta: StateMeta } | undefined;
   checkpointed(meta: StateMeta, stateId: number): void;
 }
@@ -61,6 +64,9 @@ export class Checkpointer {
   private clearing: { readonly stateId: number; readonly from: Buffer } | undefined;
   private clearedSteps = 0;
   private readonly reclaimer: Reclaimer;
+  private readonly batches: BatchWriter;
+  /** Could not be frozen in this round: it asks again when it may. */
+  private readonly refused = new Set<Checkpointed>();
   /** Garbage that is being filled, by snapshots on their way in: not to be cleared. */
   private readonly reserved = new Set<number>();
   private holding = false;
@@ -74,6 +80,7 @@ export class Checkpointer {
     private readonly fatal: (why: unknown) => void,
   ) {
     this.reclaimer = new Reclaimer(engine);
+    this.batches = new BatchWriter(env, engine, settings);
     this.countedStateId = lastStateId;
     this.stateId = lastStateId;
   }
@@ -141,7 +148,11 @@ export class Checkpointer {
   }
 
   /** Asked before each entry: must applying wait? Starts a round early when much is dirty. */
-  held = (): boolean => {
+  held = (slot: Checkpointed): boolean => {
+    if (this.isFull(slot)) {
+      void this.round();
+      return true;
+    }
     // Summing all slots at every entry would cost more than applying it; a few entries more are no harm.
     if (!this.holding && ++this.asked % HELD_EVERY !== 0) return false;
     const { dirtyBytes } = this;
@@ -156,6 +167,8 @@ export class Checkpointer {
     this.running ??= this.alone(() => this.writeAll()).then(
       () => {
         this.running = undefined;
+        // Became full when the round had nothing left to write: nobody else would begin another.
+        if (this.fullSlots().some((slot) => !this.refused.has(slot))) void this.round();
       },
       (why) => {
         this.closed = true;
@@ -174,9 +187,13 @@ export class Checkpointer {
   }
 
   private async writeAll(): Promise<void> {
-    const left = [...this.slots];
-    while (left.length > 0) {
-      const taken = this.freezeSome(left);
+    const left = new Set(this.slots);
+    this.refused.clear();
+    for (let turn = 0; left.size > 0; turn++) {
+      // Writers wait for slots that are full, also for those that this round has written; the others have every second turn.
+      const full = this.fullSlots();
+      const order = new Set(turn % 2 === 0 ? [...full, ...left] : [...left, ...full]);
+      const taken = this.freezeSome(order, left);
       if (taken.length > 0) await this.write(taken);
     }
     await this.clearGarbage();
@@ -184,24 +201,33 @@ export class Checkpointer {
     await this.reclaimer.round(states, () => this.takeStep());
   }
 
-  /** Freezes slots off the list until a batch is full. */
-  private freezeSome(left: Checkpointed[]): FrozenSlot[] {
+  /** Freezes slots in this order until a batch is full. */
+  private freezeSome(order: Iterable<Checkpointed>, left: Set<Checkpointed>): FrozenSlot[] {
     const taken: FrozenSlot[] = [];
     let bytes = 0;
-    while (left.length > 0 && bytes < this.settings.checkpointBytesMax) {
-      const slot = left.shift()!;
+    for (const slot of order) {
+      bytes += slot.state.unfrozenBytes;
+      if (taken.length > 0 && bytes > this.settings.checkpointBytesMax) break;
+      left.delete(slot);
       const freeze = this.slots.has(slot) ? slot.freeze() : undefined;
-      if (freeze === undefined) continue;
-      taken.push({ slot, ...freeze });
-      bytes += freeze.frozen.cells.bytes + freeze.frozen.pages.bytes;
+      if (freeze !== undefined) taken.push({ slot, ...freeze });
+      else this.refused.add(slot);
     }
     return taken;
+  }
+
+  private isFull(slot: Checkpointed): boolean {
+    return slot.state.unfrozenBytes >= this.settings.checkpointBytesMax;
+  }
+
+  private fullSlots(): Checkpointed[] {
+    return [...this.slots].filter((slot) => this.isFull(slot));
   }
 
   private async write(taken: readonly FrozenSlot[]): Promise<void> {
     const batch: EngineWrite[] = [];
     for (const { slot, frozen, meta } of taken) {
-      await this.encodeCells(frozen, batch);
+      await this.batches.encode(frozen, batch);
       batch.push({ kind: 'put', key: metaKey(frozen.stateId), value: encodeMeta(meta) });
       batch.push({ kind: 'put', key: nodeKey('state', slot.replicaId), value: u32(frozen.stateId) });
       for (const id of frozen.abandonedStateIds) {
@@ -219,22 +245,6 @@ export class Checkpointer {
     if (this.stateId === this.countedStateId) return [];
     this.countedStateId = this.stateId;
     return [{ kind: 'put', key: nodeKey('counter', 0), value: u32(this.stateId) }];
-  }
-
-  private async encodeCells(frozen: FrozenState, batch: EngineWrite[]): Promise<void> {
-    let inSlice = 0;
-    const pause = async (): Promise<void> => {
-      if (++inSlice % this.settings.checkpointSliceCells !== 0) return;
-      await new Promise<void>((resolve) => this.env.defer(resolve));
-    };
-    for (const cell of frozen.cells) {
-      batch.push(...writesOf(frozen.stateId, cell));
-      await pause();
-    }
-    for (const write of pageWrites(frozen.stateId, frozen.pages)) {
-      batch.push(write);
-      await pause();
-    }
   }
 
   /** Removes abandoned states in bounded steps, some a round; a crash in between begins the state again. */
@@ -276,7 +286,8 @@ export class Checkpointer {
   /** One more step of clearing, where the round has one left. */
   private takeStep(): boolean {
     const { clearedSteps: steps, dirtyBytes, settings } = this;
-    const may = steps === 0 || (steps < CLEARED_STEPS_MAX && dirtyBytes <= settings.dirtyBytesTarget);
+    const presses = dirtyBytes > settings.dirtyBytesTarget || this.fullSlots().length > 0;
+    const may = steps === 0 || (steps < CLEARED_STEPS_MAX && !presses);
     if (may) this.clearedSteps++;
     return may;
   }

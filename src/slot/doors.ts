@@ -1,5 +1,5 @@
 /**
- * The doors to collections: what a handler sees of a hash, set, sorted set or list, whatever it is made of.
+ * The doors to values: what a handler sees of a string, hash, set, sorted set or list, whatever it is made of.
  *
  * Any call, and any step of an iteration, may throw PageFault (see txn.ts). Iterations are lazy: what is not asked for is
  * not read. Nothing may be edited while an iteration over it is under way. An editing door makes the key with the first element
@@ -11,6 +11,18 @@
 export interface Pair {
   readonly key: Buffer;
   readonly value: Buffer;
+}
+
+/** A string's bytes. */
+export interface Text {
+  readonly length: number;
+  /** The bytes `from` to `to`, without the last; all of them exist. Only their pages are read. */
+  slice(from: number, to: number): Buffer;
+}
+
+export interface EditableText extends Text {
+  /** Also beyond the end: what lies between becomes zeros. */
+  write(at: number, bytes: Buffer): void;
 }
 
 /** `up` goes to higher ranks, `down` to lower ones. */

@@ -23,6 +23,7 @@ import type {
 import { EditableHashOrder, HashOrder } from './fields.js';
 import { copyPaged, type OpenBody, openToEdit, openToRead } from './open-body.js';
 import type { PageEditor, PageReader } from './paged.js';
+import { copyString } from './text.js';
 import type { CollectionRecord, KeyRecord } from './txn.js';
 
 /** What a door needs for reading. */
@@ -66,8 +67,9 @@ export function editItems(host: EditHost, key: Buffer): EditableItems {
 export function copyKey(host: EditHost, from: Buffer, to: Buffer): boolean {
   const record = host.get(from);
   if (record === undefined) return false;
-  if (record.kind === 'string' || record.body.form !== 'paged') host.put(to, record);
-  else host.put(to, { ...record, body: copyPaged(record.body, record.kind === 'list', to, host) });
+  if (record.kind === 'string') host.put(to, copyString(host, record, to));
+  else if (record.body.form !== 'paged') host.put(to, record);
+  else host.put(to, { ...record, body: copyPaged(record.body, to, host) });
   return true;
 }
 

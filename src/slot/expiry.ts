@@ -1,9 +1,12 @@
 /**
- * Which keys die next: a heap over (expireAtMs, key) of every expiring key of a slot, loaded from the engine's expiry
- * index when the slot opens.
+ * Which keys die next: a window over (expireAtMs, key) of every expiring key of a slot, earliest first.
  *
- * Entries are not taken out when a key changes; a judge (the state's own record) decides when one comes up, and the heap is
- * rebuilt when more than half of it is stale or said twice. The order is total, so that replicas remove alike.
+ * The whole of it is the engine's expiry index, and the cells that are not written yet. In memory is what comes before the *horizon*:
+ * a heap of a bounded number of entries, however many keys expire. What is due behind the horizon is loaded part by part (state.ts).
+ *
+ * Invariant: the expiry of a living key that comes before the horizon is in the heap.
+ * Entries are not taken out when a key changes; a judge (the state's own record) decides when one comes up. The order is total,
+ * so that replicas remove alike, whatever each has in memory.
  */
 export interface Due {
   readonly expireAtMs: number;
@@ -13,39 +16,75 @@ export interface Due {
 /** `unknown`: the key's record must be loaded first. */
 export type DueVerdict = 'due' | 'stale' | 'unknown';
 
-export class ExpiryHeap {
+export interface TakenDue {
+  readonly due: readonly Due[];
+  readonly unknown: readonly Due[];
+  /** More may be due behind the horizon: the next part must be loaded first. */
+  readonly behind: boolean;
+}
+
+/** Entries that a part brings, and that are left of more than twice as many: about 100 bytes each. */
+export const EXPIRIES_KEPT = 4096;
+
+/** Before every expiry. */
+const START: Due = { expireAtMs: 0, key: Buffer.alloc(0) };
+
+export class ExpiryWindow {
   private heap: Due[] = [];
-  /** Keys that have an expiry now; the heap may hold more. */
-  private live = 0;
+  /** The first that is not in the heap, or a place before it; undefined: there is nothing behind. */
+  private first: Due | undefined;
+  /** Taken and put back: they are asked for again when more is loaded, and must be there together. */
+  private putBack = 0;
+
+  /** `known`: of a state without expiries; else all of it is behind the horizon still. */
+  constructor(
+    known: boolean,
+    readonly kept = EXPIRIES_KEPT,
+  ) {
+    this.first = known ? undefined : START;
+  }
+
+  /** From where on the next part is to be loaded. */
+  get horizon(): Due | undefined {
+    return this.first;
+  }
 
   /** The earliest time at which a key may be due; Infinity where none expires. */
   get nextMs(): number {
-    return this.heap[0]?.expireAtMs ?? Infinity;
+    return Math.min(this.headMs, this.first?.expireAtMs ?? Number.POSITIVE_INFINITY);
   }
 
   added(due: Due): void {
-    this.live++;
+    if (this.first !== undefined && compare(due, this.first) >= 0) return;
     this.push(due);
+    this.keepBound();
   }
 
-  /** A key with an expiry lost it, died or got another one. */
-  removed(): void {
-    this.live--;
+  /** What there is from the horizon up to `next`; undefined: to the end. `unwritten`: any, of which those count that belong there. */
+  extend(part: readonly Due[], next: Due | undefined, unwritten: Iterable<Due>): void {
+    const from = this.first;
+    this.first = next;
+    for (const due of part) this.push(due);
+    for (const due of unwritten) {
+      const belongs = from !== undefined && compare(due, from) >= 0;
+      if (belongs && (next === undefined || compare(due, next) < 0)) this.push(due);
+    }
+    this.keepBound();
   }
 
   clear(): void {
     this.heap = [];
-    this.live = 0;
+    this.first = undefined;
   }
 
   /**
    * Up to `most` keys due at `nowMs`, earliest first, ties by key; stale entries met on the way are dropped. Where the
-   * judge does not know a key, nothing is taken and `unknown` names what must be loaded before asking again.
+   * judge does not know a key, or more may be behind the horizon, nothing is taken: what is named must be loaded before asking again.
    */
-  takeDue(nowMs: number, most: number, judge: (due: Due) => DueVerdict): { due: Due[]; unknown: Due[] } {
+  takeDue(nowMs: number, most: number, judge: (due: Due) => DueVerdict): TakenDue {
     const due: Due[] = [];
     const unknown: Due[] = [];
-    while (due.length + unknown.length < most && this.nextMs <= nowMs) {
+    while (due.length + unknown.length < most && this.headMs <= nowMs) {
       const candidate = this.pop();
       const last = due.at(-1);
       if (last !== undefined && compare(last, candidate) === 0) continue;
@@ -53,19 +92,32 @@ export class ExpiryHeap {
       if (verdict === 'due') due.push(candidate);
       if (verdict === 'unknown') unknown.push(candidate);
     }
-    if (unknown.length === 0) return { due, unknown };
+    const behind = due.length + unknown.length < most && this.nextMs <= nowMs;
+    this.putBack = 0;
+    if (unknown.length === 0 && !behind) return { due, unknown, behind };
     for (const candidate of [...due, ...unknown]) this.push(candidate);
-    return { due: [], unknown };
+    this.putBack = due.length + unknown.length;
+    return { due: [], unknown, behind };
   }
 
-  /** Drops entries known to be stale: at the head always, all of them when they are the greater part. */
+  /** Drops entries at the head that are known to be stale. */
   tidy(judge: (due: Due) => DueVerdict): void {
     while (this.heap.length > 0 && judge(this.heap[0]!) === 'stale') this.pop();
-    if (this.heap.length < 64 || this.heap.length < 2 * this.live) return;
-    // Sorted is a heap. A key that went back to an expiry it once had is in there twice: once is enough.
-    const sorted = this.heap.filter((due) => judge(due) !== 'stale').sort(compare);
-    this.heap = sorted.filter((due, i) => i === 0 || compare(sorted[i - 1]!, due) !== 0);
-    this.live = this.heap.length;
+  }
+
+  private get headMs(): number {
+    return this.heap[0]?.expireAtMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Leaves the earliest. A key that went back to an expiry it once had is in there twice: once is enough. */
+  private keepBound(): void {
+    if (this.heap.length <= this.putBack + 2 * this.kept) return;
+    // Sorted is a heap.
+    const sorted = this.heap.sort(compare);
+    const once = sorted.filter((due, i) => i === 0 || compare(sorted[i - 1]!, due) !== 0);
+    const rest = this.putBack + this.kept;
+    this.heap = once.slice(0, rest);
+    if (once.length > rest) this.first = once[rest];
   }
 
   private push(due: Due): void {

@@ -35,6 +35,7 @@ export class Loader {
       const pages = needs.flatMap((need) => (need.kind === 'page' ? [need] : []));
       if (pages.length > 0) await this.state.loadPages(pages);
       for (const need of needs) {
+        if (need.kind === 'expiries') await this.state.loadExpiries();
         if (need.kind === 'range') await loadRange(this.engine, this.state, need, ranges);
       }
     } catch (why) {

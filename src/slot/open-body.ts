@@ -8,7 +8,7 @@ import { type Body, type InlineBody, isInlineSized, type Life, type PagedBody } 
 import type { EditableItems, EditableOrdered } from './doors.js';
 import { InlineList, InlineOrdered } from './inline.js';
 import { PagedItems, PagedOrdered, type PageEditor, type PageReader, PagesOfLife } from './paged.js';
-import { EMPTY_ROOT, type TreeRoot } from './tree.js';
+import { allPages, EMPTY_ROOT, type TreeRoot } from './tree.js';
 
 /** Which of the trees are there depends on the collection's kind; asking for another one is a bug. */
 export interface OpenBody {
@@ -33,10 +33,14 @@ export function openToEdit(body: Body, isList: boolean, host: PageEditor): Edite
   return body.form === 'paged' ? openPaged(body, isList, host) : new OpenInline(body, host);
 }
 
-/** The same elements under a life of their own. */
-export function copyPaged(body: PagedBody, isList: boolean, key: Buffer, host: PageEditor): PagedBody {
-  const source = openPaged(body, isList, host).trees;
-  return buildPaged(source, host.newLife(key), host);
+/** The same pages, by the same numbers, under a life of their own: they never change, so two lives may share what is in them. */
+export function copyPaged(body: PagedBody, key: Buffer, host: PageEditor): PagedBody {
+  const life = host.newLife(key);
+  const source = new PagesOfLife(host, body.life, body.roots);
+  for (const root of body.roots) {
+    for (const [page, content] of allPages(source, root)) host.writePage({ life, page }, content, 1);
+  }
+  return { ...body, life };
 }
 
 class OpenTrees<Tree extends InlineTree | PagedTree> implements OpenBody {
@@ -104,11 +108,11 @@ function openPaged(body: PagedBody, isList: boolean, host: PageReader): OpenPage
   return new OpenPaged(body, pages, body.roots.map(tree));
 }
 
-function buildPaged(trees: readonly (InlineTree | PagedTree)[], life: Life, host: PageEditor): PagedBody {
+function buildPaged(trees: readonly InlineTree[], life: Life, host: PageEditor): PagedBody {
   const pages = new PagesOfLife(host, life, []);
   const { pageBytesTarget } = host.limits;
   const roots = trees.map((tree) => {
-    if (tree instanceof InlineList || tree instanceof PagedItems) {
+    if (tree instanceof InlineList) {
       const built = new PagedItems(pages, EMPTY_ROOT, pageBytesTarget);
       built.append(tree.from(0, 'up', tree.count));
       return built.root;

@@ -28,6 +28,8 @@ interface PageCell {
 class Shelf {
   readonly cells = new Map<PageNumber, PageCell>();
   dirty = new Map<PageNumber, PageCell>();
+  /** Dirty pages from this number on are new: what the engine holds at the next freeze does not lead to them. */
+  newFrom = Number.POSITIVE_INFINITY;
   bytes = 0;
   dirtyBytes = 0;
 
@@ -42,6 +44,7 @@ class Shelf {
 interface FrozenShelf {
   readonly life: Life;
   readonly cells: ReadonlyMap<PageNumber, PageCell>;
+  readonly newFrom: PageNumber;
 }
 
 export interface FrozenPages {
@@ -79,6 +82,11 @@ export class PagePool {
     return this.unwrittenBytes + (this.frozen?.bytes ?? 0);
   }
 
+  /** What the next freeze will take. */
+  get unfrozenBytes(): number {
+    return this.unwrittenBytes;
+  }
+
   get hasUnwritten(): boolean {
     return this.dirtyShelves.size > 0 || this.retired.length > 0;
   }
@@ -101,9 +109,10 @@ export class PagePool {
     this.shelves.set(life.name, new Shelf(life, true));
   }
 
-  /** Publishes a change; undefined frees the page. */
-  publish({ life, page }: PageOfLife, content: TreePage | undefined): void {
+  /** Publishes a change; undefined frees the page. `newFrom`: the life had no page of this number, or above, before the run. */
+  publish({ life, page }: PageOfLife, content: TreePage | undefined, newFrom: PageNumber): void {
     const shelf = this.shelfOf(life);
+    shelf.newFrom = Math.min(shelf.newFrom, newFrom);
     const cell = cellOf(content);
     this.put(shelf, page, cell);
     const dirtyBytes = cell.bytes - (shelf.dirty.get(page)?.bytes ?? 0);
@@ -140,8 +149,9 @@ export class PagePool {
   freeze(): FrozenPages {
     const shelves = new Map<string, FrozenShelf>();
     for (const shelf of this.dirtyShelves) {
-      shelves.set(shelf.life.name, { life: shelf.life, cells: shelf.dirty });
+      shelves.set(shelf.life.name, { life: shelf.life, cells: shelf.dirty, newFrom: shelf.newFrom });
       shelf.dirty = new Map();
+      shelf.newFrom = Number.POSITIVE_INFINITY;
       shelf.dirtyBytes = 0;
     }
     this.frozen = { shelves, retired: this.retired, bytes: this.unwrittenBytes };
@@ -241,14 +251,30 @@ function cellOf(content: TreePage | undefined): PageCell {
   return { content, bytes: bytes + PAGE_OVERHEAD_BYTES, used: false };
 }
 
-/** The engine writes of frozen pages, one at a time: the caller may pause between any two. */
-export function* pageWrites(stateId: number, { shelves, retired }: FrozenPages): Iterable<EngineWrite> {
-  for (const { life, cells } of shelves.values()) {
+/** Those pages that nothing leads to before their key's record is written: they may be written ahead of it. */
+export function* newPageWrites(stateId: number, { shelves }: FrozenPages): Iterable<EngineWrite> {
+  for (const { life, cells, newFrom } of shelves.values()) {
+    for (const [page, { content }] of cells) {
+      if (page < newFrom || content === undefined) continue;
+      yield { kind: 'put', key: pageKey(stateId, life, page), value: encodePage(content) };
+    }
+  }
+}
+
+/**
+ * The engine writes of frozen pages, one at a time: the caller may pause between any two. `ahead`: the new pages are written. One
+ * that was freed again is deleted all the same: an earlier try that ended in a crash may have written it.
+ */
+export function* pageWrites(
+  stateId: number,
+  { shelves, retired }: FrozenPages,
+  ahead: boolean,
+): Iterable<EngineWrite> {
+  for (const { life, cells, newFrom } of shelves.values()) {
     for (const [page, { content }] of cells) {
       const key = pageKey(stateId, life, page);
-      yield content === undefined
-        ? { kind: 'delete', key }
-        : { kind: 'put', key, value: encodePage(content) };
+      if (content === undefined) yield { kind: 'delete', key };
+      else if (!ahead || page < newFrom) yield { kind: 'put', key, value: encodePage(content) };
     }
   }
   for (const life of retired) yield { kind: 'put', key: reclaimKey(stateId, life), value: NOTHING };

@@ -23,8 +23,8 @@ export interface PageReader {
 }
 
 export interface PageEditor extends PageReader {
-  /** undefined frees the page. */
-  writePage(at: PageOfLife, content: TreePage | undefined): void;
+  /** undefined frees the page. `newFrom`: the body that is edited had no page of this number, or above. */
+  writePage(at: PageOfLife, content: TreePage | undefined, newFrom: PageNumber): void;
   /** For a key that has got large. */
   newLife(key: Buffer): Life;
 }
@@ -37,13 +37,15 @@ export class PagesOfLife implements Pages {
   /** Whether anything was written or freed. */
   changed = false;
   private nextPage: PageNumber;
+  private readonly newFrom: PageNumber;
 
   constructor(
     private readonly host: PageReader | PageEditor,
     private readonly life: Life,
     roots: readonly TreeRoot[],
   ) {
-    this.nextPage = roots.reduce((next, root) => Math.max(next, root.nextPage), 1);
+    this.newFrom = roots.reduce((next, root) => Math.max(next, root.nextPage), 1);
+    this.nextPage = this.newFrom;
   }
 
   read(page: PageNumber): TreePage {
@@ -72,7 +74,7 @@ export class PagesOfLife implements Pages {
 
   private put(page: PageNumber, content: TreePage | undefined): void {
     this.changed = true;
-    (this.host as PageEditor).writePage({ life: this.life, page }, content);
+    (this.host as PageEditor).writePage({ life: this.life, page }, content, this.newFrom);
   }
 }
 

@@ -55,7 +55,7 @@ export class Reads<R> {
     const { nowMs } = read;
     const memory = this.memoryOf(read);
     const { ranges } = memory;
-    const view = new ReadView(this.state, nowMs, ranges);
+    const view = new ReadView(this.state, nowMs, ranges, this.clock.lastStampMs);
     try {
       const replies = read.request.group.commands.map((argv, at) =>
         this.machine.read(view, argv, this.context(nowMs, memory, at)),

@@ -1,19 +1,23 @@
 /**
  * How a key's record and a state's meta stand in the engine.
  *
- *   record  u8 version (1) | u8 type (1 string, 2 hash, 3 set, 4 sorted set, 5 list) | u8 has expiry | [u64 expireAtMs] | value
- *   value   a string's bytes, or a collection's body (body-codec.ts)
+ *   record  u8 version (1) | u8 type (1 string, 2 hash, 3 set, 4 sorted set, 5 list, 6 long string) | u8 has expiry |
+ *           [u64 expireAtMs] | value
+ *   value   a string's bytes, or what a long string or a collection is made of (body-codec.ts)
  *   meta    u8 version (1) | varint appliedIndex | varint appliedTerm | u64 timeMs | varint keys | configuration
  */
 import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
 import type { Configuration } from '../raft/message.js';
-import { decodeBody, encodeBody } from './body-codec.js';
+import type { LongString } from './body.js';
+import { decodeBody, decodeLongString, encodeBody, encodeLongString } from './body-codec.js';
 import { decodeList } from './entry.js';
 import type { KeyRecord } from './txn.js';
 
 const VERSION = 1;
 /** A kind's place is its number on disk. */
 const TYPES = [undefined, 'string', 'hash', 'set', 'zset', 'list'] as const;
+/** To all but the disk it is a string. */
+const LONG_STRING = 6;
 
 /** What one checkpoint says of its state, in the same atomic batch as the records. */
 export interface StateMeta {
@@ -27,13 +31,16 @@ export interface StateMeta {
 
 export function encodeRecord(record: KeyRecord): Buffer {
   const expires = record.expireAtMs !== undefined;
-  const out = new ByteWriter(record.kind === 'string' ? record.value.length + 12 : undefined);
+  const short = record.kind === 'string' && Buffer.isBuffer(record.value) ? record.value : undefined;
+  const isLong = record.kind === 'string' && short === undefined;
+  const out = new ByteWriter(short && short.length + 12);
   out
     .u8(VERSION)
-    .u8(TYPES.indexOf(record.kind))
+    .u8(isLong ? LONG_STRING : TYPES.indexOf(record.kind))
     .u8(expires ? 1 : 0);
   if (record.expireAtMs !== undefined) out.u64(record.expireAtMs);
-  if (record.kind === 'string') out.raw(record.value);
+  if (short !== undefined) out.raw(short);
+  else if (record.kind === 'string') encodeLongString(out, record.value as LongString);
   else encodeBody(out, record.kind, record.body);
   return out.finish();
 }
@@ -42,9 +49,10 @@ export function decodeRecord(bytes: Buffer): KeyRecord {
   const input = new ByteReader(bytes);
   expectVersion(input);
   const type = input.u8();
-  const kind = TYPES[type];
+  const kind = type === LONG_STRING ? 'string' : TYPES[type];
   if (kind === undefined) throw new FormatError(`record type ${type}`);
   const expireAtMs = input.u8() === 1 ? input.u64() : undefined;
+  if (type === LONG_STRING) return { kind: 'string', value: decodeLongString(input), expireAtMs };
   if (kind === 'string') return { kind, value: input.raw(input.remaining), expireAtMs };
   const body = decodeBody(input, kind);
   input.end();

@@ -61,7 +61,7 @@ export interface SlotParts<R> {
   /** An entry was applied; for oracles and metrics. */
   readonly entryApplied: (slot: Slot<R>, entry: BinlogEntry) => void;
   /** Applying must wait: too much is dirty. Asked between entries. */
-  readonly applyHeld: () => boolean;
+  readonly applyHeld: (slot: Slot<R>) => boolean;
   /** Slots that share what is bounded for the node, this one included. */
   readonly sharers: () => number;
   /** The disk is nearly full: new entries are refused, the rest goes on. */
@@ -274,6 +274,8 @@ export class Slot<R> {
       keys: this.state.keys,
       configuration: this.raft.status.configuration,
     };
+    // Applying may have waited for this.
+    this.wake();
     return { frozen: this.state.freeze(), meta };
   }
 
@@ -395,7 +397,7 @@ export class Slot<R> {
 
   private applyQueue(): void {
     while (this.queue.length > 0 && !this.loading) {
-      if (this.run === undefined && (this.installs.waiting || this.parts.applyHeld())) return;
+      if (this.run === undefined && (this.installs.waiting || this.parts.applyHeld(this))) return;
       const entry = this.queue[0]!;
       if (entry.kind === 'command' && !this.applyCommands(entry)) return;
       this.queue.shift();
@@ -432,6 +434,8 @@ export class Slot<R> {
     this.raft.applied(entry.index);
     this.requests.applied(entry.index, entry.term, replies);
     this.parts.entryApplied(this, entry);
+    // An entry removes so many; those that are left want the next one at once.
+    if (this.isLeader && this.state.expiry.nextMs <= this.clock.lastStampMs) this.lookForDue();
   }
 
   private wants(term: number, index: number): boolean {

@@ -13,7 +13,7 @@ import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
 import type { MemberId } from '../raft/message.js';
 import type { BinlogRecord } from '../storage/binlog.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
-import type { ExpiryHeap } from './expiry.js';
+import type { ExpiryWindow } from './expiry.js';
 import { nodeKey } from './keys.js';
 import type { LogNeed } from './log-tail.js';
 import type { StateMeta } from './record.js';
@@ -28,7 +28,7 @@ export interface ReceivedSnapshot {
   readonly stateId: number;
   readonly meta: StateMeta;
   /** Loaded beforehand: the switch waits for nothing. */
-  readonly expiry: ExpiryHeap;
+  readonly expiry: ExpiryWindow;
 }
 
 /** Those who move the bytes of snapshots. */

@@ -13,12 +13,12 @@ import { FormatError } from '../bytes.js';
 import type { Env, Timer } from '../env.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import type { Checkpointer } from './checkpoint.js';
+import { loadExpiry } from './expiry-index.js';
 import { keyInState, metaKey } from './keys.js';
 import { encodeMeta } from './record.js';
 import type { SnapshotAck, SnapshotBegin, SnapshotMessage } from './snapshot-codec.js';
 import type { InstallOutcome, ReceivedSnapshot } from './snapshot-install.js';
 import { RowAssembler } from './snapshot-rows.js';
-import { loadExpiry } from './state.js';
 
 export interface SnapshotReceiverParts {
   readonly env: Env;

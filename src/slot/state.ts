@@ -14,8 +14,9 @@ import type { Engine, EngineWrite } from '../storage/engine.js';
 import { BODY_LIMITS, type BodyLimits, type Life } from './body.js';
 import { type Cell, cellBytes, ownBytes, ownRecord } from './cell.js';
 import { DirtyCells } from './dirty.js';
-import { type Due, type DueVerdict, ExpiryHeap } from './expiry.js';
-import { expiryKey, expiryRange, nameOf, parseExpiryKey, placeOf, recordKey } from './keys.js';
+import { type Due, type DueVerdict, EXPIRIES_KEPT, ExpiryWindow } from './expiry.js';
+import { loadExpiry, readExpiries } from './expiry-index.js';
+import { expiryKey, nameOf, placeOf, recordKey } from './keys.js';
 import { type FrozenPages, type PageOfLife, PagePool } from './page-pool.js';
 import { decodeRecord, encodeRecord } from './record.js';
 import type { KeyRecord } from './txn.js';
@@ -35,7 +36,7 @@ export class SlotState {
   private dirty = new DirtyCells();
   private frozen: FrozenState | undefined;
   private abandoned: number[] = [];
-  expiry = new ExpiryHeap();
+  expiry: ExpiryWindow;
   private complete: boolean;
   keys: number;
   private cellsBytes = 0;
@@ -48,13 +49,21 @@ export class SlotState {
     public stateId: number,
     existing: { readonly keys: number } | undefined,
     readonly limits: BodyLimits = BODY_LIMITS,
+    /** Expiries in memory; how many changes no outcome. */
+    private readonly expiriesKept = EXPIRIES_KEPT,
   ) {
+    this.expiry = new ExpiryWindow(true, expiriesKept);
     this.complete = existing === undefined || existing.keys === 0;
     this.keys = existing?.keys ?? 0;
   }
 
   get dirtyBytes(): number {
     return this.dirty.bytes + (this.frozen?.cells.bytes ?? 0) + this.pages.dirtyBytes;
+  }
+
+  /** What the next freeze will take: bounded by the size of a checkpoint's batch. */
+  get unfrozenBytes(): number {
+    return this.dirty.bytes + this.pages.unfrozenBytes;
   }
 
   /** What is in memory. */
@@ -71,9 +80,9 @@ export class SlotState {
     return this.dirty.size > 0 || this.abandoned.length > 0 || this.pages.hasUnwritten;
   }
 
-  /** Loads the expiry index; once, before anything else. */
+  /** Loads the first of the expiry index; once, before anything else. */
   async open(): Promise<void> {
-    this.expiry = await loadExpiry(this.engine, this.stateId);
+    this.expiry = await loadExpiry(this.engine, this.stateId, this.expiriesKept);
   }
 
   /** State ids that the engine may still point to or hold, once this state is replaced. */
@@ -82,7 +91,7 @@ export class SlotState {
   }
 
   /** The engine points to another state now, a snapshot's: nothing that memory holds is true any more. */
-  replace(stateId: number, keys: number, expiry: ExpiryHeap): void {
+  replace(stateId: number, keys: number, expiry: ExpiryWindow): void {
     invariant(this.frozen === undefined, 'a frozen state is replaced', { stateId });
     this.forget();
     this.abandoned = [];
@@ -122,7 +131,6 @@ export class SlotState {
       storedExpireAtMs: before?.storedExpireAtMs,
     };
     this.keys += (record ? 1 : 0) - (before?.record ? 1 : 0);
-    if (before?.record?.expireAtMs !== undefined) this.expiry.removed();
     if (record?.expireAtMs !== undefined) this.expiry.added({ expireAtMs: record.expireAtMs, key: cell.key });
     this.cellsBytes += cellBytes(cell) - (before ? cellBytes(before) : 0);
     this.cells.set(name, cell);
@@ -169,6 +177,23 @@ export class SlotState {
     const { stateId, generation } = this;
     const still = (): boolean => stateId === this.stateId && generation === this.generation;
     return this.pages.load(this.engine, stateId, needs, still);
+  }
+
+  /** Brings the next part of the expiry index into memory. */
+  async loadExpiries(): Promise<void> {
+    const { stateId, generation, expiry } = this;
+    const { horizon } = expiry;
+    if (horizon === undefined) return;
+    const { part, next } = await readExpiries(this.engine, stateId, horizon, expiry.kept);
+    // Written meanwhile: it is in neither. And a horizon that moved is another question.
+    if (stateId !== this.stateId || generation !== this.generation || horizon !== expiry.horizon) return;
+    expiry.extend(part, next, this.unwrittenExpiries());
+  }
+
+  private *unwrittenExpiries(): Iterable<Due> {
+    for (const { key, record } of this.unwritten(0)) {
+      if (record?.expireAtMs !== undefined) yield { expireAtMs: record.expireAtMs, key };
+    }
   }
 
   /** Takes what is dirty as one unit to be written. */
@@ -246,19 +271,9 @@ export class SlotState {
 
 /** The life that a record's pages belong to. */
 export function lifeOf(record: KeyRecord | undefined): Life | undefined {
-  if (record === undefined || record.kind === 'string' || record.body.form !== 'paged') return undefined;
-  return record.body.life;
-}
-
-/** Which keys of a stored state die, and when. */
-export async function loadExpiry(engine: Engine, stateId: number): Promise<ExpiryHeap> {
-  const expiry = new ExpiryHeap();
-  const cursor = engine.iterate(expiryRange(stateId));
-  for (let page = await cursor.next(1000); page.length > 0; page = await cursor.next(1000)) {
-    for (const [bytes] of page) expiry.added(parseExpiryKey(bytes));
-  }
-  await cursor.close();
-  return expiry;
+  if (record === undefined) return undefined;
+  if (record.kind === 'string') return Buffer.isBuffer(record.value) ? undefined : record.value.life;
+  return record.body.form === 'paged' ? record.body.life : undefined;
 }
 
 /** The engine writes of one dirty cell of state `stateId`. */

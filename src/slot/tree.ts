@@ -143,6 +143,21 @@ export function readAhead(pages: Pages, root: TreeRoot, from: number, to: number
   }
 }
 
+/** Every page of a tree, level by level; each level is loaded together. */
+export function* allPages(pages: Pages, root: TreeRoot): Iterable<readonly [PageNumber, TreePage]> {
+  let level = root.height === 0 ? [] : [root.page];
+  while (level.length > 0) {
+    prefetchAll(pages, level);
+    const below: PageNumber[] = [];
+    for (const number of level) {
+      const page = pages.read(number);
+      yield [number, page];
+      if (page.kind === 'inner') for (const child of page.children) below.push(child);
+    }
+    level = below;
+  }
+}
+
 /** Frees a page of `height` levels and all below it; leaves are not read for it. */
 export function freeAll(pages: Pages, tops: readonly PageNumber[], height: number): void {
   let level = tops;

@@ -4,12 +4,21 @@
  * Both are synchronous. What memory lacks is a page fault: the access throws PageFault, the run's effects are
  * dropped, the missing records are loaded, and the handler runs again from the start on fresh effects. So a
  * handler must take everything it knows from its arguments, its View and its context, and must not catch
- * PageFault. Records are immutable: to change a string, put a new record; to change a collection, use its door (doors.ts). A
- * collection's body is not a handler's business.
+ * PageFault. Records are immutable: to replace a string, put a new record; to change one, or a collection, use its door
+ * (doors.ts). What they are made of is not a handler's business.
  */
 import type { Random } from '../random.js';
-import type { Body, CollectionKind, Life } from './body.js';
-import type { EditableFields, EditableItems, EditableSorted, Fields, Items, Sorted } from './doors.js';
+import type { Body, CollectionKind, Life, LongString } from './body.js';
+import type {
+  EditableFields,
+  EditableItems,
+  EditableSorted,
+  EditableText,
+  Fields,
+  Items,
+  Sorted,
+  Text,
+} from './doors.js';
 
 export type { CollectionKind } from './body.js';
 export type * from './doors.js';
@@ -18,7 +27,8 @@ export type KeyRecord = StringRecord | CollectionRecord;
 
 export interface StringRecord {
   readonly kind: 'string';
-  readonly value: Buffer;
+  /** A long one lies in pages: its door reads it. Put as a Buffer, whatever its length. */
+  readonly value: Buffer | LongString;
   /** Slot time in whole milliseconds since the epoch at which the key dies; undefined: never. */
   readonly expireAtMs: number | undefined;
 }
@@ -47,6 +57,10 @@ export interface View {
   size(): number;
   /** About `count` keys from `from` in hash order; fewer, or none, do not mean the end: `next` does. */
   scan(from: ScanPosition, count: number): ScanPage;
+  /** The string at the key; an empty one where there is nothing. */
+  text(key: Buffer): Text;
+  /** Loads what reading the strings at these keys whole will need, together; keys of other types are passed over. */
+  prefetchTexts(keys: readonly Buffer[]): void;
   /** The hash or set at the key; an empty one where there is nothing. */
   fields(key: Buffer): Fields;
   sorted(key: Buffer): Sorted;
@@ -60,6 +74,8 @@ export interface Txn extends View {
   delete(key: Buffer): boolean;
   /** Removes every key of the slot. */
   clear(): void;
+  /** Makes the key with its first `write`. */
+  editText(key: Buffer): EditableText;
   editFields(key: Buffer, kind: 'hash' | 'set'): EditableFields;
   editSorted(key: Buffer): EditableSorted;
   editItems(key: Buffer): EditableItems;
@@ -92,5 +108,7 @@ export type PageNeed =
   | { readonly kind: 'record'; readonly key: Buffer }
   | { readonly kind: 'page'; readonly life: Life; readonly page: number }
   | { readonly kind: 'range'; readonly from: ScanPosition; readonly count: number }
+  /** The next part of the expiry index. */
+  | { readonly kind: 'expiries' }
   /** A read met a key whose time has come but whose death is not logged yet: it waits for a clock entry. */
   | { readonly kind: 'clock'; readonly untilMs: number };

@@ -1,20 +1,21 @@
 /**
  * What a View and a Txn (write-txn.ts) share over one slot's state, and the View.
  *
- * Keys past their time are dead to both: a Txn removes what it meets, a View asks for a clock entry first, so that a key seen
- * dead stays dead on every replica.
+ * Keys past their time are dead to both: a Txn removes what it meets, a View asks for a clock entry first, unless an entry of that
+ * time or later is applied already; so that a key seen dead stays dead on every replica.
  */
 
 import type { Engine } from '../storage/engine.js';
 import type { BodyLimits, Life } from './body.js';
 import type { Cell } from './cell.js';
-import type { Fields, Items, Sorted } from './doors.js';
+import type { Fields, Items, Sorted, Text } from './doors.js';
 import { readFields, readItems, readSorted } from './editors.js';
 import { nameOf, parseRecordKey, positionOf, recordRangeEnd, recordRangeStart } from './keys.js';
 import type { PageOfLife } from './page-pool.js';
 import type { PageReader } from './paged.js';
 import { decodeRecord } from './record.js';
 import type { SlotState } from './state.js';
+import { pagesOfTexts, readText } from './text.js';
 import type { PageNumber, TreePage } from './tree.js';
 import { type KeyRecord, PageFault, type PageNeed, type ScanPage, type View } from './txn.js';
 
@@ -74,7 +75,7 @@ export abstract class BaseView implements View, PageReader {
   /** Nothing of the state is seen, only the overlay: the run cleared the slot. */
   protected abstract readonly hidesStored: boolean;
   /** A key whose time has come was met. */
-  protected abstract metDead(key: Buffer, name: string): void;
+  protected abstract metDead(key: Buffer, record: KeyRecord): void;
 
   prefetch(keys: readonly Buffer[]): void {
     const needs: PageNeed[] = [];
@@ -92,6 +93,15 @@ export abstract class BaseView implements View, PageReader {
       throw new PageFault([{ kind: 'range', from, count }]);
     }
     return this.pageOf(this.merge(range, from), range.next, count);
+  }
+
+  text(key: Buffer): Text {
+    return readText(this, key);
+  }
+
+  prefetchTexts(keys: readonly Buffer[]): void {
+    const missing = pagesOfTexts(this, keys).filter((at) => this.pageAt(at) === undefined);
+    if (missing.length > 0) throw new PageFault(missing.map((at) => ({ kind: 'page', ...at })));
   }
 
   fields(key: Buffer): Fields {
@@ -165,7 +175,7 @@ export abstract class BaseView implements View, PageReader {
     for (const { key, record, position } of found) {
       if (keys.length >= count && position !== previous) return { keys, next: position };
       previous = position;
-      if (this.isDead(record)) this.metDead(key, nameOf(key));
+      if (this.isDead(record)) this.metDead(key, record);
       else keys.push({ key, kind: record.kind });
     }
     return { keys, next: rangeNext };
@@ -181,17 +191,28 @@ interface Found {
 export class ReadView extends BaseView {
   protected override readonly hidesStored = false;
 
+  /** `stampedMs`: of the last entry applied. What was due by then is dead for everyone, removed or not. */
+  constructor(
+    state: SlotState,
+    nowMs: number,
+    ranges: RangeCache,
+    private readonly stampedMs: number,
+  ) {
+    super(state, nowMs, ranges);
+  }
+
   get(key: Buffer): KeyRecord | undefined {
     const name = nameOf(key);
     const record = this.stored(key, name);
     if (record === undefined || !this.isDead(record)) return record;
-    return this.metDead();
+    this.metDead(key, record);
+    return undefined;
   }
 
   size(): number {
     if (this.state.expiry.nextMs <= this.nowMs) {
       this.state.expiry.tidy(this.state.judgeDue);
-      if (this.state.expiry.nextMs <= this.nowMs) this.metDead();
+      if (this.state.expiry.nextMs <= this.nowMs) this.wantClock();
     }
     return this.state.keys;
   }
@@ -200,7 +221,11 @@ export class ReadView extends BaseView {
     return undefined;
   }
 
-  protected override metDead(): never {
+  protected override metDead(_key: Buffer, { expireAtMs }: KeyRecord): void {
+    if (expireAtMs! > this.stampedMs) this.wantClock();
+  }
+
+  private wantClock(): never {
     throw new PageFault([{ kind: 'clock', untilMs: this.nowMs }]);
   }
 }

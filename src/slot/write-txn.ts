@@ -7,12 +7,13 @@
 import { invariant } from '../assert.js';
 import { type Life, lifeOfNumbers } from './body.js';
 import type { Cell } from './cell.js';
-import type { EditableFields, EditableItems, EditableSorted } from './doors.js';
+import type { EditableFields, EditableItems, EditableSorted, EditableText } from './doors.js';
 import { copyKey, editFields, editItems, editSorted } from './editors.js';
 import { nameOf, placeOf } from './keys.js';
 import type { PageOfLife } from './page-pool.js';
 import type { PageEditor } from './paged.js';
 import { lifeOf, type SlotState } from './state.js';
+import { editText, keptRecord } from './text.js';
 import type { PageNumber, TreePage } from './tree.js';
 import { type KeyRecord, PageFault, type Txn } from './txn.js';
 import { BaseView, type RangeCache } from './view.js';
@@ -25,6 +26,8 @@ interface Effect {
 /** What a run did to the pages of one life. */
 interface PageEffects {
   readonly life: Life;
+  /** Pages from this number on were not there before the run. */
+  newFrom: PageNumber;
   /** undefined: freed. */
   readonly pages: Map<PageNumber, TreePage | undefined>;
 }
@@ -68,14 +71,14 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
     const name = nameOf(key);
     const record = this.current(key, name);
     if (record === undefined || !this.isDead(record)) return record;
-    this.metDead(key, name);
+    this.metDead(key);
     return undefined;
   }
 
   put(key: Buffer, record: KeyRecord): void {
     const name = nameOf(key);
     if (this.get(key) === undefined) this.sizeChange++;
-    this.effects.set(name, { key, record });
+    this.effects.set(name, { key, record: keptRecord(this, key, record) });
   }
 
   delete(key: Buffer): boolean {
@@ -86,6 +89,10 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
 
   copy(from: Buffer, to: Buffer): boolean {
     return copyKey(this, from, to);
+  }
+
+  editText(key: Buffer): EditableText {
+    return editText(this, key);
   }
 
   editFields(key: Buffer, kind: 'hash' | 'set'): EditableFields {
@@ -120,13 +127,14 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
     return this.isNew(life) || super.holdsAll(life);
   }
 
-  writePage({ life, page }: PageOfLife, content: TreePage | undefined): void {
+  writePage({ life, page }: PageOfLife, content: TreePage | undefined, newFrom: PageNumber): void {
     const name = life.name;
     let effects = this.pageEffects.get(name);
     if (effects === undefined) {
-      effects = { life, pages: new Map() };
+      effects = { life, newFrom, pages: new Map() };
       this.pageEffects.set(name, effects);
     }
+    effects.newFrom = Math.min(effects.newFrom, newFrom);
     const { pages } = effects;
     this.undo.push({ pages, page, had: pages.has(page), content: pages.get(page) });
     pages.set(page, content);
@@ -152,10 +160,10 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
       if (life !== undefined) kept.add(life.name);
     }
     for (const [name, { key, record }] of this.effects) this.state.publish(key, name, record, kept);
-    for (const [name, { life, pages }] of this.pageEffects) {
+    for (const [name, { life, newFrom, pages }] of this.pageEffects) {
       if (!kept.has(name)) continue;
       if (this.isNew(life)) this.state.pages.begin(life);
-      for (const [page, content] of pages) this.state.pages.publish({ life, page }, content);
+      for (const [page, content] of pages) this.state.pages.publish({ life, page }, content, newFrom);
     }
     this.lives.made += this.livesMade;
   }
@@ -178,10 +186,10 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
     return !this.cleared && !this.effects.has(nameOf(key)) && super.unknown(key);
   }
 
-  protected override metDead(key: Buffer, name: string): void {
+  protected override metDead(key: Buffer): void {
     // A scan meets keys that only the engine's page knows; a removal is published over a known record only.
     if (this.unknown(key)) throw new PageFault([{ kind: 'record', key }]);
-    this.remove(key, name);
+    this.remove(key, nameOf(key));
   }
 
   /** Made by this run. */

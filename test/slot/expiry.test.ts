@@ -1,8 +1,8 @@
-/** The expiry heap against the obvious list: what is due comes in order, however much of the heap is stale. */
+/** The expiry window against the obvious list: what is due comes in order, however little of it is in memory, however much is stale. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Due, type DueVerdict, ExpiryHeap } from '../../src/slot/expiry.js';
+import { type Due, type DueVerdict, ExpiryWindow } from '../../src/slot/expiry.js';
 
 const step = fc.oneof(
   fc.record({ kind: fc.constant('set' as const), key: fc.nat(12), at: fc.nat(40) }),
@@ -10,6 +10,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('forget' as const), key: fc.nat(12) }),
   fc.record({ kind: fc.constant('take' as const), now: fc.nat(40), most: fc.integer({ min: 1, max: 6 }) }),
   fc.record({ kind: fc.constant('tidy' as const) }),
+  fc.record({ kind: fc.constant('load' as const), written: fc.boolean() }),
   fc.record({ kind: fc.constant('clear' as const) }),
 );
 
@@ -29,18 +30,16 @@ class Truth {
   }
 }
 
+/** So few that most of twelve keys are behind the horizon. */
+const KEPT = 2;
+
 test('takeDue gives the due keys, earliest first, ties by key, each once; unknown keys are named and nothing is lost', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-      const heap = new ExpiryHeap();
+      const heap = new ExpiryWindow(true, KEPT);
       const truth = new Truth();
       for (const one of steps) run(one, heap, truth);
-      truth.coldKeys.clear();
-      const all = heap.takeDue(Number.MAX_SAFE_INTEGER, Infinity, truth.judge);
-      assert.deepEqual(
-        all.due.map(({ key, expireAtMs }) => [key[0], expireAtMs]),
-        truth.due(Infinity, Infinity),
-      );
+      take(Number.MAX_SAFE_INTEGER, Infinity, heap, truth);
       assert.equal(heap.nextMs, Infinity);
     }),
     { numRuns: 300 },
@@ -49,18 +48,17 @@ test('takeDue gives the due keys, earliest first, ties by key, each once; unknow
 
 function run(
   one: typeof step extends fc.Arbitrary<infer Step> ? Step : never,
-  heap: ExpiryHeap,
+  heap: ExpiryWindow,
   truth: Truth,
 ): void {
   switch (one.kind) {
     case 'set':
-      if (truth.expiries.has(one.key)) heap.removed();
       truth.expiries.set(one.key, one.at);
       truth.coldKeys.delete(one.key);
       heap.added({ key: Buffer.from([one.key]), expireAtMs: one.at });
       break;
     case 'persist':
-      if (truth.expiries.delete(one.key)) heap.removed();
+      truth.expiries.delete(one.key);
       truth.coldKeys.delete(one.key);
       break;
     case 'forget':
@@ -68,6 +66,9 @@ function run(
       break;
     case 'tidy':
       heap.tidy(truth.judge);
+      break;
+    case 'load':
+      load(heap, truth, one.written);
       break;
     case 'clear':
       heap.clear();
@@ -79,10 +80,11 @@ function run(
   assert.ok(heap.nextMs <= Math.min(Infinity, ...truth.expiries.values()), 'a death would be missed');
 }
 
-function take(now: number, most: number, heap: ExpiryHeap, truth: Truth): void {
+function take(now: number, most: number, heap: ExpiryWindow, truth: Truth): void {
   let taken = heap.takeDue(now, most, truth.judge);
-  while (taken.unknown.length > 0) {
+  while (taken.unknown.length > 0 || taken.behind) {
     assert.deepEqual(taken.due, []);
+    if (taken.behind) load(heap, truth, true);
     for (const { key } of taken.unknown) truth.coldKeys.delete(key[0]!);
     taken = heap.takeDue(now, most, truth.judge);
   }
@@ -90,20 +92,31 @@ function take(now: number, most: number, heap: ExpiryHeap, truth: Truth): void {
     taken.due.map(({ key, expireAtMs }) => [key[0], expireAtMs]),
     truth.due(now, most),
   );
-  for (const { key } of taken.due) {
-    truth.expiries.delete(key[0]!);
-    heap.removed();
-  }
+  for (const { key } of taken.due) truth.expiries.delete(key[0]!);
 }
 
-test('a key whose expiry is moved to and fro does not make the heap grow', () => {
-  const heap = new ExpiryHeap();
+/** As a state does: the next part of what is written, and all that is not. */
+function load(heap: ExpiryWindow, truth: Truth, written: boolean): void {
+  const { horizon } = heap;
+  if (horizon === undefined) return;
+  const all = truth
+    .due(Infinity, Infinity)
+    .map(([key, expireAtMs]): Due => ({ key: Buffer.from([key]), expireAtMs }));
+  const isBefore = (due: Due): boolean =>
+    due.expireAtMs < horizon.expireAtMs ||
+    (due.expireAtMs === horizon.expireAtMs && Buffer.compare(due.key, horizon.key) < 0);
+  const rest = written ? all.filter((due) => !isBefore(due)) : [];
+  heap.extend(rest.slice(0, KEPT), rest[KEPT], all);
+}
+
+test('memory holds a bounded number of expiries, however many there are and however often they are moved', () => {
+  const window = new ExpiryWindow(true, 64);
   const truth = new Truth();
-  const held = (heap as unknown as { heap: unknown[] }).heap.length;
-  assert.equal(held, 0);
+  const held = (): number => (window as unknown as { heap: unknown[] }).heap.length;
+  assert.equal(held(), 0);
   for (let round = 0; round < 20_000; round++) {
-    run({ kind: 'set', key: 1, at: 20 + (round % 2) }, heap, truth);
-    heap.tidy(truth.judge);
+    run({ kind: 'set', key: round % 100, at: 20 + ((round * 7) % 1000) }, window, truth);
+    assert.ok(held() <= 129);
   }
-  assert.ok((heap as unknown as { heap: unknown[] }).heap.length < 200);
+  assert.notEqual(window.horizon, undefined);
 });

@@ -72,6 +72,8 @@ export class Home implements Checkpointed {
   lastStampMs = 0;
   /** Loads that runs asked for. */
   faults = 0;
+  /** Set before it opens: so many that most of the index is behind the horizon, or few enough that nothing is. */
+  expiriesKept = 4096;
   private running = false;
 
   constructor(
@@ -105,6 +107,7 @@ export class Home implements Checkpointed {
       stored?.stateId ?? newStateId(),
       stored?.meta,
       this.limits,
+      this.expiriesKept,
     );
     if (stored !== undefined) await this.bag.until(this.state.open());
     this.appliedIndex = stored?.meta.appliedIndex ?? 0;
@@ -157,7 +160,7 @@ export class Home implements Checkpointed {
     const ranges: RangeCache = new Map();
     for (;;) {
       const ctx = { nowMs, random: seededRandom(1) };
-      const needs = faultOf(() => this.machine.read(new ReadView(this.state, nowMs, ranges), args, ctx));
+      const needs = faultOf(() => this.machine.read(new ReadView(this.state, nowMs, ranges, 0), args, ctx));
       if (typeof needs === 'string') return needs;
       await this.load(needs, ranges);
     }
@@ -188,6 +191,7 @@ export class Home implements Checkpointed {
     for (const need of needs) {
       if (need.kind === 'record') await this.bag.until(this.state.load([need.key]));
       if (need.kind === 'page') await this.bag.until(this.state.loadPages([need]));
+      if (need.kind === 'expiries') await this.bag.until(this.state.loadExpiries());
       if (need.kind === 'range') await this.bag.until(loadRange(this.engine, this.state, need, ranges));
       assert.notEqual(need.kind, 'clock', 'nothing is newly dead here');
     }

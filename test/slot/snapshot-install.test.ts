@@ -1,7 +1,7 @@
 /** The commit point of a snapshot and what may come before and after it, step by step. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ExpiryHeap } from '../../src/slot/expiry.js';
+import { ExpiryWindow } from '../../src/slot/expiry.js';
 import { nodeAreaRange, nodeKey, parseNodeKey } from '../../src/slot/keys.js';
 import { decodeMark, Installs, type ReceivedSnapshot } from '../../src/slot/snapshot-install.js';
 import type { BinlogRecord } from '../../src/storage/binlog.js';
@@ -13,7 +13,7 @@ const SNAPSHOT: ReceivedSnapshot = {
   term: 3,
   stateId: 8,
   meta: { appliedIndex: 9, appliedTerm: 2, timeMs: 1, keys: 2, configuration },
-  expiry: new ExpiryHeap(),
+  expiry: new ExpiryWindow(true),
 };
 
 class Stand {

@@ -96,7 +96,7 @@ function expire(txn: Txn, key: Buffer, expireAtMs: number, ctx: WriteContext): s
 
 export function show(record: KeyRecord | undefined): string {
   if (record === undefined) return '(none)';
-  const value = record.kind === 'string' ? record.value.toString('latin1') : record.kind;
+  const value = record.kind === 'string' ? String(record.value) : record.kind;
   return `${value}@${record.expireAtMs ?? 'never'}`;
 }
 

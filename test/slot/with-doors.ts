@@ -4,9 +4,11 @@ import type {
   EditableFields,
   EditableItems,
   EditableSorted,
+  EditableText,
   Fields,
   Items,
   Sorted,
+  Text,
 } from '../../src/slot/doors.js';
 import {
   copyKey,
@@ -17,6 +19,7 @@ import {
   readItems,
   readSorted,
 } from '../../src/slot/editors.js';
+import { editText, readText } from '../../src/slot/text.js';
 import type { KeyRecord } from '../../src/slot/txn.js';
 
 export abstract class WithDoors {
@@ -24,11 +27,23 @@ export abstract class WithDoors {
     inlineEntriesMax: Number.POSITIVE_INFINITY,
     inlineBytesMax: Number.POSITIVE_INFINITY,
     pageBytesTarget: 1024,
+    stringBytesMax: Number.POSITIVE_INFINITY,
+    chunkBytes: 1024,
   };
 
   abstract get(key: Buffer): KeyRecord | undefined;
   abstract put(key: Buffer, record: KeyRecord): void;
   abstract delete(key: Buffer): boolean;
+
+  text(key: Buffer): Text {
+    return readText(this, key);
+  }
+
+  prefetchTexts(): void {}
+
+  editText(key: Buffer): EditableText {
+    return editText(this, key);
+  }
 
   fields(key: Buffer): Fields {
     return readFields(this, key);
