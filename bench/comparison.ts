@@ -8,7 +8,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuMs } from '../test/cluster/processes.js';
-import { etcdCanDo } from './load/etcd-load.js';
+import { commandsOfMix } from './load/commands.js';
 import type { LoadPlan, LoadResult } from './load/plan.js';
 import { runLoad } from './load/run.js';
 import type { Peer, Via } from './peers/peer.js';
@@ -28,7 +28,7 @@ export interface LoadSpec {
 }
 
 export interface Measured extends LoadResult {
-  /** Of all of the peer's processes, in cores; NaN where the system does not tell. */
+  /** Of all of the peer's processes, in cores, warming up included; NaN where the system does not tell. */
   readonly serverCpu: number;
 }
 
@@ -96,7 +96,9 @@ export async function fill(peer: Peer, keys: number, valueBytes: number): Promis
 
 /** etcd knows no pipelining: its calls are streams, and `connections` counts callers. */
 function canDo(peer: Peer, load: LoadSpec): boolean {
-  return peer.protocol === 'resp' || (load.pipeline === 1 && etcdCanDo(peer.mix ?? load.mix));
+  const { knows, protocol, mix = load.mix } = peer;
+  const isKnown = knows === undefined || commandsOfMix(mix).every(([command]) => knows.includes(command));
+  return isKnown && (protocol === 'resp' || load.pipeline === 1);
 }
 
 async function planOf(load: LoadSpec, peer: Peer): Promise<LoadPlan> {
@@ -105,7 +107,7 @@ async function planOf(load: LoadSpec, peer: Peer): Promise<LoadPlan> {
   return {
     ...{ protocol, mix, connections, pipeline, valueBytes, keys, seconds, warmSeconds: WARM_SECONDS },
     targets: await peer.targets(via),
-    // A read is no more than a read, whatever the peer does for writes.
+    // `redis-benchmark` can serve where nothing waits.
     wait: peer.wait && mix !== 'get',
     ...(rate === undefined ? {} : { rate }),
     ...(greeting === undefined ? {} : { greeting }),

@@ -7,7 +7,6 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { signal, waitUntil } from '../jepsen-style/processes.js';
 import { type Comparison, compare, fill, type LoadSpec, ratio, warmUp } from './comparison.js';
@@ -25,7 +24,7 @@ const MANY_SLOTS = 1024;
 const MANY_SLOTS_READY_MS_MAX = 300_000;
 const FORWARDS_LEAST = 0.5;
 const WRITTEN_MS_MAX = 30_000;
-const AGENT = pathToFileURL(join(import.meta.dirname, 'profile', 'agent.js')).href;
+const AGENT = new URL('./profile/agent.js', import.meta.url).href;
 
 interface Options {
   readonly seconds: number;

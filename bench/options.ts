@@ -20,6 +20,8 @@ export interface PeersOptions {
   readonly mix: readonly string[];
   readonly slots: number;
   readonly nodes: number;
+  /** Pretended; undefined: nodes are as on hosts of their own. */
+  readonly hosts: number | undefined;
   readonly via: Via;
   readonly leaders: 'one' | 'spread';
   readonly rate: number | undefined;
@@ -28,6 +30,8 @@ export interface PeersOptions {
   readonly keys: number;
   readonly generator: 'auto' | 'own' | 'redis-benchmark';
 }
+
+const REPLICAS = 3;
 
 export function peersOptionsOf(args: readonly string[]): PeersOptions {
   const { values } = parseArgs({
@@ -40,6 +44,7 @@ export function peersOptionsOf(args: readonly string[]): PeersOptions {
       mix: { type: 'string', default: 'set' },
       slots: { type: 'string', default: '16' },
       nodes: { type: 'string', default: '3' },
+      hosts: { type: 'string' },
       via: { type: 'string', default: 'one' },
       leaders: { type: 'string' },
       rate: { type: 'string' },
@@ -52,6 +57,7 @@ export function peersOptionsOf(args: readonly string[]): PeersOptions {
   const via = oneOf('via', values.via, VIAS);
   const mixes = values.mix.split(',');
   for (const mix of mixes) commandsOfMix(mix);
+  const nodes = number('nodes', values.nodes, 1, 64);
   return {
     peers: values.peers === '' ? [] : values.peers.split(',').map((name) => oneOf('peers', name, PEERS)),
     conns: list('conns', values.conns, 10_000),
@@ -59,18 +65,26 @@ export function peersOptionsOf(args: readonly string[]): PeersOptions {
     value: number('value', values.value, 1, 1 << 20),
     mix: mixes,
     slots: number('slots', values.slots, 1, 16_384),
-    nodes: number('nodes', values.nodes, 1, 64),
+    nodes,
+    hosts: values.hosts === undefined ? undefined : number('hosts', values.hosts, 1, 64),
     via,
-    leaders: oneOf('leaders', values.leaders ?? (via === 'one' || via === 'other' ? 'one' : 'spread'), [
-      'one',
-      'spread',
-    ]),
+    leaders: leadersOf(values.leaders, via, nodes),
     rate: values.rate === undefined ? undefined : number('rate', values.rate, 1, 10_000_000),
     seconds: number('seconds', values.seconds, 1, 86_400),
     rounds: number('rounds', values.rounds, 1, 1000),
     keys: number('keys', values.keys, 1, 100_000_000),
     generator: oneOf('generator', values.generator, ['auto', 'own', 'redis-benchmark']),
   };
+}
+
+/** Of more nodes than replicas none holds all slots, and so none can lead all. */
+function leadersOf(text: string | undefined, via: Via, nodes: number): 'one' | 'spread' {
+  const canLeadAll = nodes <= REPLICAS;
+  if (text === undefined) return canLeadAll && (via === 'one' || via === 'other') ? 'one' : 'spread';
+  const leaders = oneOf('leaders', text, ['one', 'spread'] as const);
+  if (leaders === 'one' && !canLeadAll)
+    throw new Error(`--leaders: one of ${nodes} nodes holds no replica of some slots, expected spread`);
+  return leaders;
 }
 
 function list(name: string, text: string, most: number): readonly number[] {

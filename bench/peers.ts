@@ -17,8 +17,13 @@ import { machine, type Verdict } from './report.js';
 export async function runPeers(args: readonly string[]): Promise<Verdict> {
   const options = peersOptionsOf(args);
   console.log(machine());
-  const { slots, nodes, leaders } = options;
-  const fleet = new Fleet({ slots, nodes, leaders });
+  const { slots, nodes, leaders, hosts } = options;
+  const fleet = new Fleet({
+    slots,
+    nodes,
+    leaders,
+    args: hosts === undefined ? [] : ['--hosts', `${hosts}`],
+  });
   // Servers in process groups of their own outlive a killed bench; Ctrl-C must not leave them.
   const interrupted = (): void => void fleet.stop().finally(() => process.exit(1));
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);

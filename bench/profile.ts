@@ -8,7 +8,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { signal, waitUntil } from '../jepsen-style/processes.js';
 import { packageRoot } from '../src/rpc/package-root.js';
@@ -22,7 +21,7 @@ import type { CpuWindow, HeapWindow } from './profile/agent.js';
 import { type Cost, cpuCosts, heapCosts, largest } from './profile/stages.js';
 import { Report, type Verdict } from './report.js';
 
-const AGENT = pathToFileURL(fileURLToPath(new URL('./profile/agent.js', import.meta.url))).href;
+const AGENT = new URL('./profile/agent.js', import.meta.url).href;
 const KEYS = 100_000;
 const WARM_SECONDS = 5;
 const SETTLE_MS = 500;

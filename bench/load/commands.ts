@@ -115,14 +115,16 @@ export function encodeCommand(words: readonly string[]): string {
 function templateOf(name: string, plan: LoadPlan, target: Target): Template {
   const words = COMMANDS[name]!.map((word) => (word === VALUE ? 'x'.repeat(plan.valueBytes) : word));
   const marked = words.map((word) => word.replace(/[#@]/g, (mark) => mark.repeat(DIGITS)));
-  const text = encodeCommand(marked) + (plan.wait ? encodeCommand(['WAIT', '1', '0']) : '');
+  // A read has nothing to wait for.
+  const isWaited = plan.wait && name !== 'get';
+  const text = encodeCommand(marked) + (isWaited ? encodeCommand(['WAIT', '1', '0']) : '');
   const membersAt = [...text.matchAll(/@+/g)].map(({ index }) => index);
   const prefix = words[1]!.replace('#', '');
   return {
     bytes: Buffer.from(text.replace(/#+|@+/g, HOLE), 'latin1'),
     keyAt: text.indexOf('#'),
     membersAt,
-    replies: plan.wait ? 2 : 1,
+    replies: isWaited ? 2 : 1,
     keys: keysOf(prefix, plan.keys, target),
   };
 }

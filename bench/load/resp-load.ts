@@ -7,9 +7,11 @@ import type { LoadPlan } from './plan.js';
 import type { Recorder } from './recorder.js';
 import { RespSocket } from './resp-socket.js';
 
-/** Open only: a target that falls so far behind cannot keep the rate, and the run ends with that word. */
+/** Open only: a target that falls so far behind cannot keep the rate; the run ends there, with an error. */
 const WAITING_MAX = 50_000;
 const PACE_MS = 1;
+/** What was answered is taken off a line so many at a time. */
+const TAKEN_OFF_AT = 1000;
 
 export async function runRespLoad(plan: LoadPlan, recorder: Recorder): Promise<void> {
   // A broken connection ends the run: a figure of fewer connections would be another figure.
@@ -74,34 +76,29 @@ async function closed(
   );
 }
 
-/** One connection's commands that wait for their answers: when each was due. */
+/** One connection's commands that wait for their answers: when each was due, and how many replies it has yet to get. */
 class Waiting {
-  private dueMs: number[] = [];
+  private line: { readonly dueMs: number; repliesLeft: number }[] = [];
   private first = 0;
-  private repliesLeft: number;
-
-  constructor(private readonly repliesEach: number) {
-    this.repliesLeft = repliesEach;
-  }
 
   get length(): number {
-    return this.dueMs.length - this.first;
+    return this.line.length - this.first;
   }
 
-  push(dueMs: number): void {
-    this.dueMs.push(dueMs);
+  push(dueMs: number, replies: number): void {
+    this.line.push({ dueMs, repliesLeft: replies });
   }
 
   answered(replies: number, nowMs: number, recorder: Recorder): void {
     for (let left = replies; left > 0; left--) {
-      this.repliesLeft -= 1;
-      if (this.repliesLeft > 0) continue;
-      this.repliesLeft = this.repliesEach;
-      recorder.done(nowMs, nowMs - this.dueMs[this.first]!, 1);
+      const command = this.line[this.first]!;
+      command.repliesLeft -= 1;
+      if (command.repliesLeft > 0) continue;
+      recorder.done(nowMs, nowMs - command.dueMs, 1);
       this.first += 1;
     }
-    if (this.first < 1000) return;
-    this.dueMs = this.dueMs.slice(this.first);
+    if (this.first < TAKEN_OFF_AT) return;
+    this.line = this.line.slice(this.first);
     this.first = 0;
   }
 }
@@ -112,7 +109,7 @@ async function open(
   sockets: readonly RespSocket[],
   commands: readonly Commands[],
 ): Promise<void> {
-  const waiting = sockets.map(() => new Waiting(plan.wait ? 2 : 1));
+  const waiting = sockets.map(() => new Waiting());
   for (const [at, socket] of sockets.entries()) {
     socket.onReplies = (count) => waiting[at]!.answered(count, performance.now(), recorder);
   }
@@ -123,12 +120,12 @@ async function open(
     const dueNow = Math.floor(((nowMs - startMs) / 1000) * plan.rate!);
     for (; sent < dueNow; sent++) {
       const at = sent % sockets.length;
-      waiting[at]!.push(startMs + ((sent + 1) / plan.rate!) * 1000);
-      sockets[at]!.write(commands[at % commands.length]!.batch(1).bytes);
+      const { bytes, replies } = commands[at % commands.length]!.batch(1);
+      waiting[at]!.push(startMs + ((sent + 1) / plan.rate!) * 1000, replies);
+      sockets[at]!.write(bytes);
     }
     const behind = waiting.reduce((sum, { length }) => sum + length, 0);
-    if (behind > WAITING_MAX)
-      throw new Error(`${behind} commands wait: the target cannot keep ${plan.rate}/s`);
+    if (behind > WAITING_MAX) return recorder.failed(1, `cannot keep ${plan.rate}/s`);
     await new Promise((resolve) => setTimeout(resolve, PACE_MS));
   }
   // What is on its way has been counted or comes too late; one more answer tells the recorder that it is over.

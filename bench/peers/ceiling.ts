@@ -18,6 +18,7 @@ export class CeilingServer implements Servers {
       name,
       promise: 'nothing: our RESP layer on a Map',
       protocol: 'resp',
+      knows: ['set', 'get', 'incr'],
       wait: false,
       targets: async () => [{ host: '127.0.0.1', port }],
       pids: () => [child.pid],

@@ -21,6 +21,7 @@ export class EtcdServers implements Servers {
       name,
       promise: 'on the disks of a majority; linearizable',
       protocol: 'etcd',
+      knows: ['set', 'get'],
       wait: false,
       targets: async () => [{ host: '127.0.0.1', port: await leaderPort(port) }],
       pids: () => this.children.map(({ pid }) => pid),

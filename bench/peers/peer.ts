@@ -16,6 +16,8 @@ export interface Peer {
   /** What an answer to a write means, in one line. */
   readonly promise: string;
   readonly protocol: 'resp' | 'etcd';
+  /** The only commands of loads that it knows; absent: all. */
+  readonly knows?: readonly string[];
   /** WAIT 1 after each command. */
   readonly wait: boolean;
   /** Asked for instead of the load's commands, to compare commands on one server. */

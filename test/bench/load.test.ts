@@ -96,6 +96,9 @@ test('SET and WAIT go in one write, and WAIT is what ends the command', () => {
   const names = parsed(batch.bytes).map(([name]) => name);
   assert.deepEqual(names, ['SET', 'WAIT', 'SET', 'WAIT']);
   assert.equal(batch.replies, 4);
+  const mixed = parsed(new Commands({ ...PLAN, mix: '90/10', wait: true }, TARGET).batch(200).bytes);
+  for (const [at, [name]] of mixed.entries())
+    assert.equal(name === 'SET', mixed[at + 1]?.[0] === 'WAIT', 'after writes only');
 });
 
 test('a mix keeps its shares', () => {

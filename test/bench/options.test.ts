@@ -14,6 +14,7 @@ test('without options: the default peers, loads and rounds, clients at the node 
 test('cluster clients find leaders spread, unless told otherwise', () => {
   assert.equal(peersOptionsOf(['--via', 'cluster']).leaders, 'spread');
   assert.equal(peersOptionsOf(['--via', 'cluster', '--leaders', 'one']).leaders, 'one');
+  assert.equal(peersOptionsOf(['--nodes', '6', '--hosts', '3']).leaders, 'spread');
 });
 
 test('what cannot be is refused with what was expected', () => {
@@ -25,4 +26,5 @@ test('what cannot be is refused with what was expected', () => {
   refuses(['--via', 'two'], /--via: "two" is not valid, expected one, other, all, cluster/);
   refuses(['--rate', '0'], /--rate: "0" is not valid, expected an integer from 1/);
   refuses(['--round', '1'], /--round/);
+  refuses(['--nodes', '6', '--leaders', 'one'], /--leaders: one of 6 nodes holds no replica of some slots/);
 });
