@@ -15,6 +15,8 @@ import { type OpsHttp, startOpsHttp } from '../rpc/ops-http.js';
 import { type PeerServer, startPeerServer } from '../rpc/peer-service.js';
 import { GrpcPlacementClient } from '../rpc/placement-client.js';
 import type { PeerTransport } from '../rpc/transport.js';
+import type { Engine } from '../storage/engine.js';
+import type { Files } from '../storage/files.js';
 import { openLevelEngine } from '../storage/level-engine.js';
 import { nodeFiles } from '../storage/node-files.js';
 import { systemEnv } from '../system-env.js';
@@ -36,8 +38,14 @@ interface Ports {
   readonly http: number;
 }
 
+/** What a node's process keeps its data on. */
+export interface NodeDisk {
+  readonly files: Files;
+  openEngine(): Promise<Engine>;
+}
+
 /** Runs until SIGTERM or SIGINT. Rejects with one line when it cannot start. */
-export async function runNode(config: NodeConfig): Promise<void> {
+export async function runNode(config: NodeConfig, disk = realDisk(config)): Promise<void> {
   const stopped = stopSignal();
   const folder = await openProcessFolder({ ...config, process: config.name });
   const env = systemEnv(folder.log);
@@ -51,7 +59,7 @@ export async function runNode(config: NodeConfig): Promise<void> {
   };
   process.on('uncaughtException', fatal);
   process.on('unhandledRejection', fatal);
-  const running = new NodeProcess(config, env, fatal);
+  const running = new NodeProcess(config, env, disk, fatal);
   try {
     await running.start();
   } catch (why) {
@@ -63,6 +71,10 @@ export async function runNode(config: NodeConfig): Promise<void> {
   env.log.info('node stops');
   await running.stop();
   await folder.close();
+}
+
+export function realDisk({ dataDir }: NodeConfig): NodeDisk {
+  return { files: nodeFiles(dataDir), openEngine: () => openLevelEngine(join(dataDir, 'engine')) };
 }
 
 class NodeProcess {
@@ -78,6 +90,7 @@ class NodeProcess {
   constructor(
     private readonly config: NodeConfig,
     private readonly env: Env,
+    private readonly disk: NodeDisk,
     private readonly fatal: (why: unknown) => void,
   ) {
     const { port } = config;
@@ -143,8 +156,7 @@ class NodeProcess {
     const { config, env, security } = this;
     return {
       env,
-      files: nodeFiles(config.dataDir),
-      openEngine: () => openLevelEngine(join(config.dataDir, 'engine')),
+      ...this.disk,
       connectPeers: (identity) => this.connectPeers(identity),
       placement: (registrationKey, identity) =>
         new GrpcPlacementClient({
