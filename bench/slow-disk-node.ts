@@ -7,9 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../src/config.js';
 import { nodeConfigSchema } from '../src/node/config.js';
-import { runNode } from '../src/node/process.js';
+import { realDisk, runNode } from '../src/node/process.js';
 import type { AppendFile, Files } from '../src/storage/files.js';
-import { nodeFiles } from '../src/storage/node-files.js';
 
 const delayMs = Number(process.env.TALUS_SYNC_DELAY_MS ?? '0');
 
@@ -38,5 +37,6 @@ function slowFile(file: AppendFile): AppendFile {
 
 const { values } = parseArgs({ options: { config: { type: 'string' } } });
 const config = loadConfig(nodeConfigSchema, { file: values.config, env: process.env });
-await runNode(config, (folder) => slowed(nodeFiles(folder)));
+const disk = realDisk(config);
+await runNode(config, { ...disk, files: slowed(disk.files) });
 process.exit(0);

@@ -15,6 +15,7 @@ import { type OpsHttp, startOpsHttp } from '../rpc/ops-http.js';
 import { type PeerServer, startPeerServer } from '../rpc/peer-service.js';
 import { GrpcPlacementClient } from '../rpc/placement-client.js';
 import type { PeerTransport } from '../rpc/transport.js';
+import type { Engine } from '../storage/engine.js';
 import type { Files } from '../storage/files.js';
 import { openLevelEngine } from '../storage/level-engine.js';
 import { nodeFiles } from '../storage/node-files.js';
@@ -37,11 +38,14 @@ interface Ports {
   readonly http: number;
 }
 
-/** Runs until SIGTERM or SIGINT. Rejects with one line when it cannot start. `filesOf` is another's for benches and tests only. */
-export async function runNode(
-  config: NodeConfig,
-  filesOf: (folder: string) => Files = nodeFiles,
-): Promise<void> {
+/** What a node's process keeps its data on. */
+export interface NodeDisk {
+  readonly files: Files;
+  openEngine(): Promise<Engine>;
+}
+
+/** Runs until SIGTERM or SIGINT. Rejects with one line when it cannot start. */
+export async function runNode(config: NodeConfig, disk = realDisk(config)): Promise<void> {
   const stopped = stopSignal();
   const folder = await openProcessFolder({ ...config, process: config.name });
   const env = systemEnv(folder.log);
@@ -55,7 +59,7 @@ export async function runNode(
   };
   process.on('uncaughtException', fatal);
   process.on('unhandledRejection', fatal);
-  const running = new NodeProcess(config, env, fatal, filesOf);
+  const running = new NodeProcess(config, env, disk, fatal);
   try {
     await running.start();
   } catch (why) {
@@ -67,6 +71,10 @@ export async function runNode(
   env.log.info('node stops');
   await running.stop();
   await folder.close();
+}
+
+export function realDisk({ dataDir }: NodeConfig): NodeDisk {
+  return { files: nodeFiles(dataDir), openEngine: () => openLevelEngine(join(dataDir, 'engine')) };
 }
 
 class NodeProcess {
@@ -83,8 +91,8 @@ class NodeProcess {
   constructor(
     private readonly config: NodeConfig,
     private readonly env: Env,
+    private readonly disk: NodeDisk,
     private readonly fatal: (why: unknown) => void,
-    private readonly filesOf: (folder: string) => Files,
   ) {
     const { port } = config;
     this.ports = {
@@ -149,8 +157,7 @@ class NodeProcess {
     const { config, env, security } = this;
     return {
       env,
-      files: this.filesOf(config.dataDir),
-      openEngine: () => openLevelEngine(join(config.dataDir, 'engine')),
+      ...this.disk,
       connectPeers: (identity) => this.connectPeers(identity),
       placement: (registrationKey, identity) =>
         new GrpcPlacementClient({

@@ -1,5 +1,5 @@
 /**
- * Where an overfull page is cut. Pure.
+ * Where an overfull page is cut, and when one is underfull. Pure.
  *
  * Pieces are `pageBytesTarget` at most, except one that is a single larger entry or has three children at most: an inner page
  * with a single child would not be worth its level.
@@ -28,6 +28,18 @@ export function fits(page: TreePage, from: number, to: number, bytesTarget: numb
 /** So many rows are never parted for their size. */
 export function soleRows(page: TreePage): number {
   return page.kind === 'leaf' ? 1 : 3;
+}
+
+/** A page is in need of company when it is less than this part of the target. */
+const UNDERFULL_SHARE = 1 / 3;
+
+export function isSlim(
+  kind: TreePage['kind'],
+  rows: number,
+  sizeBytes: number,
+  bytesTarget: number,
+): boolean {
+  return (kind === 'inner' && rows < 2) || sizeBytes < bytesTarget * UNDERFULL_SHARE;
 }
 
 function cutEvenly(page: TreePage, bytesTarget: number): number[] {

@@ -13,19 +13,24 @@
  *   may be small while it grows; only a content that shrank is in need of company.
  * - A page whose content did not change is not written, and keeps its number. Where a page comes to what it was, the rest of
  *   the way up is left alone.
+ * - A content may be left alone below a parent that itself joins its neighbour: only then it has company. So what was stranded in
+ *   that way is visited once more, from the new root.
  * - Everything that will be read is named ahead: the neighbours of all levels that may need them, in one prefetch.
  */
-import { type ByteList, NO_BYTES } from './byte-list.js';
+import { type ByteList, listOf, NO_BYTES } from './byte-list.js';
 import {
+  aimAtRank,
+  descend,
   freeAll,
   type Pages,
   type Path,
   prefetchAll,
+  rankOf,
   type Step,
   type TreeRoot,
   type TreeShape,
 } from './tree.js';
-import { cutsOf, type Filling, fits, soleRows } from './tree-cut.js';
+import { cutsOf, type Filling, fits, isSlim, soleRows } from './tree-cut.js';
 import {
   type InnerPage,
   joinRows,
@@ -46,9 +51,6 @@ import {
   wholeOf,
 } from './tree-writer.js';
 
-/** A page is in need of company when it is less than this part of the target. */
-const UNDERFULL_SHARE = 1 / 3;
-
 /**
  * Replaces the entries from the one that `left` leads to up to the one that `right` leads to, without that one. Both paths
  * are empty in an empty tree; `right` never leads to a leaf's first row unless `left` leads to the same leaf.
@@ -61,7 +63,17 @@ export function splice(
   right: Path,
   entries: ByteList,
 ): TreeRoot {
-  return new Splice(pages, shape, root, left, right).run(entries);
+  const change = new Splice(pages, shape, root, left, right);
+  let top = change.run(entries);
+  let { stranded } = change;
+  // One level finds company with each visit.
+  for (let left = root.height; left > 0 && stranded !== undefined; left--) {
+    const path = descend(pages, top, [aimAtRank(stranded)])[0]!;
+    const visit = new Splice(pages, shape, top, path, path, true);
+    top = visit.run(listOf([]));
+    stranded = visit.stranded;
+  }
+  return top;
 }
 
 const SIDES = ['left', 'right'] as const;
@@ -74,6 +86,10 @@ class Splice {
   /** The children of the level above that the content stands for, first and last. */
   private firstRow = 0;
   private lastRow = 0;
+  /** The rank of the first entry of a content that is in need of company and has no neighbour. */
+  private lonely: number | undefined;
+  /** The same, once its parent has joined another page. */
+  stranded: number | undefined;
 
   constructor(
     private readonly pages: Pages,
@@ -81,6 +97,8 @@ class Splice {
     private readonly root: TreeRoot,
     private readonly left: Path,
     private readonly right: Path,
+    /** Nothing changes but that underfull pages find company. */
+    private readonly visits = false,
   ) {
     this.writer = new PageWriter(pages, shape, root);
   }
@@ -95,7 +113,7 @@ class Splice {
     for (let depth = this.leafDepth; depth > 0; depth--) {
       const children = this.settle(depth, draft);
       const recounted = this.recounted(depth - 1, children);
-      if (recounted === this.left[depth - 1]!.page) return this.writer.sameTop(this.root);
+      if (recounted === this.left[depth - 1]!.page && !this.visits) return this.writer.sameTop(this.root);
       const separator = this.separatorAt(depth - 1);
       draft = { page: recounted ?? this.innerPage(depth - 1, children), separator };
     }
@@ -143,9 +161,12 @@ class Splice {
     this.firstRow = this.left[depth - 1]!.row;
     this.lastRow = this.right[depth - 1]!.row;
     const replaced = this.replacedAt(depth);
-    const company = this.wantsCompany(depth, draft.page)
+    const wantsCompany = this.wantsCompany(depth, draft.page);
+    const company = wantsCompany
       ? this.takeCompany(depth, draft, replaced)
       : this.joinEnds(depth, draft, replaced);
+    if (company !== draft) this.stranded ??= this.lonely;
+    else if (wantsCompany && rowsOf(draft.page) > 0) this.lonely ??= rankOf(this.left.slice(0, depth));
     return this.writer.store(company, replaced, company === draft ? this.fillingAt(depth) : 'even');
   }
 
@@ -183,7 +204,7 @@ class Splice {
       ['left', first],
       ['right', last],
     ];
-    return ends.filter(([, sizeBytes]) => this.isSlim('leaf', 1, sizeBytes));
+    return ends.filter(([, sizeBytes]) => isSlim('leaf', 1, sizeBytes, target));
   }
 
   /** The page beside the content, below the same parent; undefined where there is none, or it was taken in. */
@@ -226,15 +247,11 @@ class Splice {
   private wantsCompany(depth: number, page: TreePage): boolean {
     const left = this.left[depth]!;
     const shrank = left.number !== this.right[depth]!.number || sizeOf(page) < sizeOf(left.page);
-    return shrank && this.isUnderfull(page);
+    return (shrank || this.visits) && this.isUnderfull(page);
   }
 
   private isUnderfull(page: TreePage): boolean {
-    return this.isSlim(page.kind, rowsOf(page), sizeOf(page));
-  }
-
-  private isSlim(kind: TreePage['kind'], rows: number, sizeBytes: number): boolean {
-    return (kind === 'inner' && rows < 2) || sizeBytes < this.shape.pageBytesTarget * UNDERFULL_SHARE;
+    return isSlim(page.kind, rowsOf(page), sizeOf(page), this.shape.pageBytesTarget);
   }
 
   private fillingAt(depth: number): Filling {
@@ -281,7 +298,7 @@ class Splice {
     const rowsRight = Math.max(0, rowsOf(right.page) - right.row - 2);
     const end = rowsOf(right.page);
     const sizeBytes = sizeOfRows(left.page, 0, rowsLeft) + sizeOfRows(right.page, end - rowsRight, end);
-    return this.isSlim('inner', rowsLeft + rowsRight, sizeBytes);
+    return isSlim('inner', rowsLeft + rowsRight, sizeBytes, this.shape.pageBytesTarget);
   }
 
   private isParted(depth: number): boolean {

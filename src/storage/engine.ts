@@ -3,8 +3,11 @@
  *
  * Contract, held by `level-engine` and `memory-engine` alike (one exam for both):
  * - Keys are ordered bytewise. A batch is atomic, also across a crash.
- * - A batch written with `sync` survives a crash once its promise has resolved, and then every batch before it does.
- *   An unsynced one may vanish, even when a later unsynced one survives (LevelDB rotates its log without syncing).
+ * - A batch written with `sync` survives a crash once its promise has resolved. That says nothing of any other batch: an unsynced
+ *   one may vanish although later ones survive, synced ones too (LevelDB rotates its log without syncing the old one).
+ * - What was written, synced or not, survives the death of the process alone; a batch under way then is there whole or not at all.
+ * - What an engine holds when it is opened is durable from then on, whoever wrote it and synced or not: else a batch that was under way
+ *   at the death of one process would be believed by the next, and lost to a power cut after that.
  * - An iterator sees the store as it was when the iterator was made.
  * - A rejected write is final: the caller stops the process.
  */

@@ -4,8 +4,9 @@
  * LevelDB's own failings that this file answers for:
  * - A database that was just made and then lost power may not open again. So the first thing written to it is synced, and so are
  *   the names of its folder and its parent.
- * - It rotates its log without syncing the old one, so an unsynced batch may vanish although a later one survived. That is in the
- *   contract (engine.ts): whoever needs order, syncs.
+ * - It rotates its log without syncing the old one, so an unsynced batch may vanish although a later one survived, be that one
+ *   synced or not. That is in the contract (engine.ts): whoever needs a batch, syncs that batch.
+ * What it does by itself: opening turns the old log into a table, synced with the manifest that names it (its `reuse_logs` is off).
  */
 import { access, mkdir, open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -69,8 +70,6 @@ class LevelEngine implements Engine {
       else native.del(write.key);
       if (++count % SLICE_OPERATIONS === 0) await yieldTurn();
     }
-    // LevelDB doesn't hear of a batch without operations; a synced one must still make what came before durable.
-    if (count === 0 && options.sync) native.del(NO_KEY);
     await native.write({ sync: options.sync });
   }
 

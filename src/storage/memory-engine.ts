@@ -1,12 +1,12 @@
 /**
  * The engine in memory, with the crashes of the real one: for tests and for the simulated world.
  *
- * It keeps two images. `current` is what readers see; `durable` is what a power cut leaves for certain. A synced write brings the
- * durable image up to the current one; unsynced batches wait in a list, of which a crash keeps any subset, each batch whole, because
- * LevelDB promises no more.
+ * It keeps two images. `current` is what readers see; `settled` is what a power cut leaves for certain. Batches between the two wait
+ * in a list, in order: a crash keeps every synced one and any subset of the others, each batch whole, because LevelDB promises no
+ * more. So an unsynced batch may vanish from under a synced one that came after it.
  *
  * Every operation goes through `schedule` and completes when the world lets it. After a crash the old object is dead: nothing it
- * was asked ever completes. `crash` hands out its successor on what survived.
+ * was asked ever completes. `crash` and `kill` hand out its successor on what survived.
  */
 import type { Random } from '../random.js';
 import type { Engine, EngineIterator, EngineRange, EngineWrite } from './engine.js';
@@ -18,10 +18,19 @@ export type Schedule = (label: string, run: () => void) => void;
 type TextKey = string;
 type Pair = readonly [Buffer, Buffer];
 
+interface Batch {
+  readonly writes: readonly EngineWrite[];
+  readonly synced: boolean;
+}
+
+/** LevelDB writes a full memory table out, synced: what is older than so many batches waits no longer. */
+const UNSETTLED_BATCHES_MAX = 1000;
+
 export class MemoryEngine implements Engine {
   private current: OrderedTable;
-  private durable: OrderedTable;
-  private unsynced: (readonly EngineWrite[])[] = [];
+  private settled: OrderedTable;
+  /** On top of `settled`; the first one is unsynced. */
+  private unsettled: Batch[] = [];
   /** Asked for, not yet carried out; a crash may find them done or not. */
   private readonly inFlight = new Set<readonly EngineWrite[]>();
   private alive = true;
@@ -31,7 +40,12 @@ export class MemoryEngine implements Engine {
     content: OrderedTable = new OrderedTable(),
   ) {
     this.current = content;
-    this.durable = content.clone();
+    this.settled = content.clone();
+  }
+
+  /** What a process that starts now would read, at once. */
+  get content(): Pick<OrderedTable, 'slice'> {
+    return this.current;
   }
 
   get(key: Buffer): Promise<Buffer | undefined> {
@@ -47,11 +61,7 @@ export class MemoryEngine implements Engine {
     this.inFlight.add(own);
     return this.later(options.sync ? 'engine write synced' : 'engine write', () => {
       this.inFlight.delete(own);
-      this.current.apply(own);
-      this.unsynced.push(own);
-      if (!options.sync) return;
-      for (const each of this.unsynced) this.durable.apply(each);
-      this.unsynced = [];
+      this.take({ writes: own, synced: options.sync });
     });
   }
 
@@ -77,22 +87,33 @@ export class MemoryEngine implements Engine {
   /** The power is cut: what is asked of this object from now on never comes back. */
   crash(random: Random, schedule: Schedule = this.schedule): MemoryEngine {
     this.alive = false;
-    const survivors = this.durable.clone();
-    for (const batch of [...this.unsynced, ...this.inFlight]) {
-      if (random.below(2) === 1) survivors.apply(batch);
-    }
+    const survivors = this.settled.clone();
+    const underWay = [...this.inFlight].map((writes): Batch => ({ writes, synced: false }));
+    for (const { writes, synced } of [...this.unsettled, ...underWay])
+      if (synced || random.below(2) === 1) survivors.apply(writes);
     return new MemoryEngine(schedule, survivors);
   }
 
-  /** After a clean close, or a crash of the process alone: the page cache keeps what was written. */
+  /** The process is killed, the machine lives: the page cache keeps what was written, and of what was under way any part. */
+  kill(random: Random): MemoryEngine {
+    this.alive = false;
+    const kept = new MemoryEngine(this.schedule, this.settled.clone());
+    for (const batch of this.unsettled) kept.take(batch);
+    for (const writes of this.inFlight) if (random.below(2) === 1) kept.take({ writes, synced: false });
+    return kept;
+  }
+
+  /** Opened by another process, after a clean close or a kill: what it finds is durable. */
   reopen(schedule: Schedule = this.schedule): MemoryEngine {
     this.alive = false;
-    const kept = new MemoryEngine(schedule, this.durable.clone());
-    for (const batch of this.unsynced) {
-      kept.current.apply(batch);
-      kept.unsynced.push(batch);
-    }
-    return kept;
+    return new MemoryEngine(schedule, this.current.clone());
+  }
+
+  private take(batch: Batch): void {
+    this.current.apply(batch.writes);
+    this.unsettled.push(batch);
+    while (this.unsettled[0]?.synced || this.unsettled.length > UNSETTLED_BATCHES_MAX)
+      this.settled.apply(this.unsettled.shift()!.writes);
   }
 
   private later<Value>(label: string, effect: () => Value): Promise<Value> {

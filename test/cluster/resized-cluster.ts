@@ -2,13 +2,10 @@
  * Five nodes behind a balancer whose table default changes its number of replicas, and what must be on the disks afterwards.
  */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { waitUntil } from '../../jepsen-style/processes.js';
-import { keyWithoutState, metaKey, nodeAreaRange, stateRange } from '../../src/slot/keys.js';
-import type { Engine, EngineRange } from '../../src/storage/engine.js';
-import { openLevelEngine } from '../../src/storage/level-engine.js';
 import { Balancer } from './balancer.js';
+import { digestsAt } from './engine-digests.js';
 import { type Habits, Load } from './load.js';
 import { run } from './processes.js';
 import { TALUS, TalusCluster } from './talus-cluster.js';
@@ -73,9 +70,7 @@ export class ResizedCluster {
     assert.deepEqual(await this.cluster.halt(), []);
     const copies = new Map<string, number>();
     for (const node of NODES) {
-      const engine = await openLevelEngine(join(this.cluster.dataDir, `node-${node}`, 'engine'));
-      const digests = await digestsOf(engine);
-      await engine.close();
+      const digests = await digestsAt(join(this.cluster.dataDir, `node-${node}`, 'engine'));
       assert.equal(digests.length, held[node - 1], 'a state for each replica');
       for (const digest of digests) copies.set(digest, (copies.get(digest) ?? 0) + 1);
     }
@@ -91,35 +86,6 @@ export class ResizedCluster {
     assert.deepEqual([outcome.code, outcome.stderr], [0, '']);
     return outcome.stdout;
   }
-}
-
-/** Of each state that a pointer names; there must be no row of another one. */
-async function digestsOf(engine: Engine): Promise<readonly string[]> {
-  const stateIds = (await read(engine, nodeAreaRange('state'))).map(([, value]) => value.readUInt32BE());
-  const everything = { from: stateRange(1).from, to: Buffer.alloc(5, 0xff) };
-  const strange = (await read(engine, everything)).filter(([key]) => !stateIds.includes(key.readUInt32BE()));
-  assert.equal(strange.length, 0, 'no row of a state that no replica has');
-  const digests: string[] = [];
-  for (const stateId of stateIds) digests.push(await digestOf(engine, stateId));
-  return digests;
-}
-
-async function digestOf(engine: Engine, stateId: number): Promise<string> {
-  const hash = createHash('sha1');
-  for (const [key, value] of await read(engine, stateRange(stateId))) {
-    // How far it got, and when, is each replica's own affair.
-    if (!key.equals(metaKey(stateId))) hash.update(keyWithoutState(key)).update(value);
-  }
-  return hash.digest('hex');
-}
-
-async function read(engine: Engine, range: EngineRange): Promise<(readonly [Buffer, Buffer])[]> {
-  const cursor = engine.iterate(range);
-  const rows: (readonly [Buffer, Buffer])[] = [];
-  for (let page = await cursor.next(1000); page.length > 0; page = await cursor.next(1000))
-    rows.push(...page);
-  await cursor.close();
-  return rows;
 }
 
 function sum(numbers: readonly number[]): number {

@@ -137,6 +137,13 @@ export class TalusCluster {
     this.single.push(this.spawnTalus([kind, '--config', join(this.dataDir, name, `${kind}.yaml`)]));
   }
 
+  /** Starts a node as `startAgain` does, by another program, which its parent can send messages to. */
+  startOther(script: string, name: string, ...words: readonly string[]): ChildProcess {
+    const child = this.spawnScript(script, [join(this.dataDir, name, 'node.yaml'), ...words], ['ipc']);
+    this.single.push(child);
+    return child;
+  }
+
   /** The pid in a process's pid file, of a process that lives. */
   pidOf(name: string): number {
     const pid = Number(readFileSync(join(this.dataDir, name, 'pid'), 'utf8'));
@@ -216,15 +223,19 @@ export class TalusCluster {
   }
 
   private spawnTalus(args: readonly string[]): ChildProcess {
-    const child = spawn(process.execPath, [TALUS, ...args], {
-      stdio: ['pipe', 'pipe', 'pipe'],
+    return this.spawnScript(TALUS, args, []);
+  }
+
+  private spawnScript(script: string, args: readonly string[], more: readonly 'ipc'[]): ChildProcess {
+    const child = spawn(process.execPath, [script, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe', ...more],
       env: { ...process.env, ...this.options.environment, TALUS_STOP_WITH_STDIN: '1' },
     });
     const listen = (chunk: Buffer): void => {
       this.output = (this.output + chunk.toString()).slice(-OUTPUT_KEPT_MAX);
     };
-    child.stdout.on('data', listen);
-    child.stderr.on('data', listen);
+    child.stdout!.on('data', listen);
+    child.stderr!.on('data', listen);
     return child;
   }
 }

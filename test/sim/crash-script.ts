@@ -8,7 +8,7 @@
  */
 import { DEFAULT_CONNECTION_LIMITS } from '../../src/resp/limits.js';
 import { SimClient } from './sim-clients.js';
-import type { EndMode, SimMachine } from './sim-machine.js';
+import type { DiskWatch, EndMode, SimMachine } from './sim-machine.js';
 import { healed, inOrder, newWorkload, type RunResult, runWorld } from './simulate.js';
 import type { Scenario } from './swarm.js';
 import type { Command, Workload } from './workload.js';
@@ -28,6 +28,8 @@ export interface Story {
   tell(world: World, workload: Workload, from: () => void): Promise<void>;
   /** Of the undisturbed story: did it tell what it is for? */
   check(world: World): void;
+  /** Effects at which it is crashed, by kind; all where it doesn't say. */
+  readonly counts?: (kind: string) => boolean;
 }
 
 const SEED = 7;
@@ -36,14 +38,14 @@ const STEP_MS_MAX = 20_000;
 const DOWN_US = 40_000;
 
 /** How many effects the undisturbed story has, up to where the judging begins. */
-export async function countEffects(story: Story): Promise<number> {
+export async function countEffects(story: Story, watch?: DiskWatch): Promise<number> {
   let effects = -1;
   let told = 0;
-  const effect = (): boolean => {
-    if (effects >= 0) effects++;
+  const effect = (_machine: SimMachine, kind: string): boolean => {
+    if (effects >= 0 && story.counts?.(kind) !== false) effects++;
     return false;
   };
-  await runWorld({ seed: SEED, scenario: story.scenario, effect }, async (world) => {
+  await runWorld({ seed: SEED, scenario: story.scenario, effect, watch }, async (world) => {
     const workload = newWorkload(world, story.scenario);
     await story.tell(world, workload, () => {
       effects = 0;
@@ -55,16 +57,16 @@ export async function countEffects(story: Story): Promise<number> {
   return told;
 }
 
-export function crashAt(story: Story, point: CrashPoint): Promise<RunResult> {
+export function crashAt(story: Story, point: CrashPoint, watch?: DiskWatch): Promise<RunResult> {
   let effects = -1;
   let world: World | undefined;
-  const effect = (machine: SimMachine): boolean => {
-    if (effects < 0 || effects++ !== point.effect) return false;
+  const effect = (machine: SimMachine, kind: string): boolean => {
+    if (effects < 0 || story.counts?.(kind) === false || effects++ !== point.effect) return false;
     const victims = point.who === 'one' ? [machine] : world!.machines;
     for (const victim of victims) end(world!, victim, point.mode);
     return point.mode !== 'stop';
   };
-  return runWorld({ seed: SEED, scenario: story.scenario, effect }, async (own) => {
+  return runWorld({ seed: SEED, scenario: story.scenario, effect, watch }, async (own) => {
     world = own;
     const workload = newWorkload(own, story.scenario);
     await story.tell(own, workload, () => {

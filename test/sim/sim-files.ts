@@ -85,6 +85,11 @@ export class SimFiles implements Files {
     return this.disk.durableNames;
   }
 
+  /** What a process that starts now would read: bytes by name. */
+  get content(): ReadonlyMap<string, Buffer> {
+    return new Map([...this.disk.names].map(([path, inode]) => [path, inode.cached]));
+  }
+
   /** Rises with each crash that may have changed what is durable. */
   get crashes(): number {
     return this.disk.crashes;

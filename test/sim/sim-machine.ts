@@ -9,9 +9,13 @@ import { invariant } from '../../src/assert.js';
 import type { Log } from '../../src/env.js';
 import { nodeView } from '../../src/node/info.js';
 import { type Identity, Node, type NodeObserver, type NodeWorld } from '../../src/node/node.js';
+import type { NodeSlot } from '../../src/node/replicas.js';
 import type { NodeSettings } from '../../src/node/settings.js';
 import { type Random, seededRandom } from '../../src/random.js';
 import type { PlacementClient } from '../../src/rpc/topology.js';
+import type { BinlogEntry } from '../../src/storage/binlog.js';
+import type { Engine } from '../../src/storage/engine.js';
+import type { Files } from '../../src/storage/files.js';
 import { MemoryEngine } from '../../src/storage/memory-engine.js';
 import { DurableImage } from './checks/durable-image.js';
 import type { Scheduler } from './scheduler.js';
@@ -25,6 +29,17 @@ export interface DiskSettings {
   /** One sync in so many takes up to `slowSyncUsMax`; 0: none. */
   readonly slowSyncEvery: number;
   readonly slowSyncUsMax: number;
+}
+
+/** Looks at disks from outside of the world, and changes nothing (test/storage/crash-matrix.ts). */
+export interface DiskWatch {
+  files(machine: SimMachine, files: Files): Files;
+  engine(machine: SimMachine, engine: Engine): Promise<Engine>;
+  /** On what its disk holds now. */
+  boots(machine: SimMachine): void;
+  /** Whatever the reason, and before its disk loses anything. */
+  ends(machine: SimMachine): void;
+  applied(slot: NodeSlot, entry: BinlogEntry): void;
 }
 
 export interface MachineParts {
@@ -45,6 +60,7 @@ export interface MachineParts {
   /** A node said that it cannot go on, or its disk operation rejected. */
   readonly fatal: (machine: SimMachine, why: unknown) => void;
   readonly counted: (what: string) => void;
+  readonly watch: DiskWatch | undefined;
   /** Called with each effect's kind before it happens; true when the machine died of it. */
   readonly beforeEffect: (machine: SimMachine, kind: string) => boolean;
 }
@@ -104,6 +120,7 @@ export class SimMachine {
     const schedule = this.scheduleOf(life);
     this.files = this.files.incarnation(schedule);
     this.engine = this.engine.reopen(schedule);
+    parts.watch?.boots(this);
     this.open(life).catch((why) => {
       if (life.alive) parts.fatal(this, why);
     });
@@ -113,12 +130,13 @@ export class SimMachine {
   end(mode: EndMode, random: Random): void {
     const { life } = this;
     invariant(life !== undefined, 'ended twice', { machine: this.number });
+    this.parts.watch?.ends(this);
     life.kill();
     this.life = undefined;
     this.node = undefined;
     if (mode === 'kill') {
       this.files.kill();
-      this.engine = this.engine.reopen();
+      this.engine = this.engine.kill(random);
     } else {
       if (this.files.crash(random, mode)) this.parts.counted('unsynced data lost');
       this.engine = this.engine.crash(mode === 'drop' ? NOTHING_SURVIVES : random);
@@ -168,8 +186,8 @@ export class SimMachine {
     const { parts } = this;
     return {
       env: life,
-      files: this.files,
-      openEngine: async () => this.engine,
+      files: parts.watch?.files(this, this.files) ?? this.files,
+      openEngine: async () => parts.watch?.engine(this, this.engine) ?? this.engine,
       connectPeers: async (identity) => {
         this.nodeId = identity.nodeId;
         this.transport = parts.network.listen(identity.nodeId, life);

@@ -8,11 +8,13 @@ import { invariant } from '../../src/assert.js';
 import type { Log } from '../../src/env.js';
 import { wishOf } from '../../src/node/members.js';
 import { isAsWished } from '../../src/node/membership-plan.js';
+import type { NodeObserver } from '../../src/node/node.js';
 import type { NodeSlot } from '../../src/node/replicas.js';
 import { isJoint } from '../../src/raft/membership.js';
 import type { Message } from '../../src/raft/message.js';
 import { type Random, seededRandom } from '../../src/random.js';
 import { createCodec } from '../../src/rpc/codec.js';
+import type { BinlogEntry } from '../../src/storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../../src/storage/binlog-record.js';
 import { Oracles } from './checks/oracles.js';
 import type { RarePath } from './coverage.js';
@@ -21,7 +23,7 @@ import { type Fate, History } from './history.js';
 import { type Owner, Scheduler } from './scheduler.js';
 import { ClientConnection, type ClientEvents } from './sim-client.js';
 import type { SimClient } from './sim-clients.js';
-import { type EndMode, SimMachine } from './sim-machine.js';
+import { type DiskWatch, type EndMode, SimMachine } from './sim-machine.js';
 import { SimNetwork } from './sim-network.js';
 import { SimPlacement, SimPlacementClient } from './sim-placement.js';
 import type { Scenario } from './swarm.js';
@@ -33,6 +35,7 @@ export interface WorldOptions {
   readonly seed: number;
   readonly scenario: Scenario;
   readonly effect?: EffectHook;
+  readonly watch?: DiskWatch | undefined;
   /** A turn of Node's loop for each event, for the test that it makes no difference. */
   readonly turnEach?: boolean;
   /** Where the nodes' logs go; nowhere by default. */
@@ -292,8 +295,9 @@ export class World {
       log: () => this.logOf(`node-${number}`),
       observer: (machine) => {
         const { ownerId } = machine.life!;
-        return this.oracles.observer(() => ownerId);
+        return this.watched(this.oracles.observer(() => ownerId));
       },
+      watch: this.options.watch,
       placement: (_machine, life, key, identity) =>
         new SimPlacementClient(this.placement, life, `node-${number}`, key, identity),
       counted: (what) => this.counted(what),
@@ -301,6 +305,16 @@ export class World {
       beforeEffect: (machine, kind) =>
         this.options.effect?.(machine, kind) ?? this.faults.beforeEffect(machine, kind),
     });
+  }
+
+  private watched(observer: NodeObserver): NodeObserver {
+    const { watch } = this.options;
+    if (watch === undefined) return observer;
+    const entryApplied = (slot: NodeSlot, entry: BinlogEntry): void => {
+      observer.entryApplied?.(slot, entry);
+      watch.applied(slot, entry);
+    };
+    return { ...observer, entryApplied };
   }
 
   private logOf(who: string): Log {

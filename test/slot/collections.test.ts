@@ -14,12 +14,13 @@ import type { StateMachine } from '../../src/slot/machine.js';
 import { lifeOf } from '../../src/slot/state.js';
 import { FakeSlot } from '../commands/fake-slot.js';
 import { show } from '../commands/harness.js';
+import { runs } from '../runs.js';
 import { CHECKPOINT, Home } from './home.js';
 import { noLeftovers } from './leftovers.js';
 
-/** More by TALUS_COLLECTION_SEEDS, others by TALUS_COLLECTION_SEED. */
+/** Others by TALUS_COLLECTION_SEED. */
 const FIRST_SEED = Number(process.env.TALUS_COLLECTION_SEED ?? 1);
-const SEEDS = Number(process.env.TALUS_COLLECTION_SEEDS ?? 20);
+const SEEDS = 20;
 const STEPS = 150;
 /** Pages of two entries or three, trees of four levels and more. */
 const TINY: BodyLimits = {
@@ -49,7 +50,7 @@ const machine: StateMachine<string> = {
 };
 
 test('paged collections answer as whole ones do, whatever happens between two entries', async () => {
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) await new Story(seed).run();
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + runs(SEEDS); seed++) await new Story(seed).run();
 });
 
 class Story {

@@ -120,7 +120,7 @@ export class Home implements Checkpointed {
 
   /** The process is gone; `power`: and so is what was not synced. */
   async restart(power: boolean, settings = CHECKPOINT): Promise<string[][][]> {
-    this.engine = power ? this.engine.crash(this.random) : this.engine.reopen();
+    this.engine = power ? this.engine.crash(this.random) : this.engine.kill(this.random).reopen();
     return this.open(settings);
   }
 

@@ -8,6 +8,7 @@ import { type Random, seededRandom } from '../../src/random.js';
 import type { CommandEntry, CommandGroup } from '../../src/slot/entry.js';
 import { decodeEntry } from '../../src/slot/entry.js';
 import { hash32 } from '../../src/slot/keys.js';
+import { runs } from '../runs.js';
 import { CHECKPOINT, Home } from './home.js';
 import { argv, Model, show } from './tiny-machine.js';
 
@@ -16,7 +17,7 @@ const SEEDS = 40;
 const STEPS = 60;
 
 test('any history of entries, checkpoints, evictions, clears and restarts equals the model, reply by reply', async () => {
-  for (let seed = 1; seed <= SEEDS; seed++) await new Story(seed).run();
+  for (let seed = 1; seed <= runs(SEEDS); seed++) await new Story(seed).run();
 });
 
 class Story {

@@ -1,9 +1,12 @@
 /** The power is cut at every single effect of a life, in every way a disk may take it. Nothing acknowledged is lost. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runs } from '../runs.js';
 import type { CrashMode } from '../sim/sim-files.js';
 import { live, newLife } from './crash-script.js';
 
+/** Of twenty lives each. */
+const LIVES_SERIES = 15;
 const modes: readonly CrashMode[] = ['drop', 'torn', 'scattered'];
 
 for (const mode of modes) {
@@ -21,7 +24,7 @@ for (const mode of modes) {
   });
 
   test(`twenty lives on one disk, each cut short: ${mode}`, async () => {
-    for (let seed = 1; seed <= 15; seed++) {
+    for (let seed = 1; seed <= runs(LIVES_SERIES); seed++) {
       let life: Awaited<ReturnType<typeof live>> | ReturnType<typeof newLife> = newLife();
       for (let age = 0; age < 20; age++)
         life = await live(life, seed * 100 + age, 5 + ((seed * 31 + age * 17) % 200), mode);

@@ -153,21 +153,50 @@ for (const [name, withEngine] of [
     }));
 }
 
-test('memory: a synced write makes all before it durable, a crash may take any unsynced batch', async () => {
+test('memory: a synced batch survives a crash, and of the unsynced ones any, before it or after it', async () => {
   const outcomes = new Set<string>();
-  for (let seed = 0; seed < 100; seed++) {
+  for (let seed = 0; seed < 200; seed++) {
     const engine = new MemoryEngine();
-    await engine.write([put('before', '1')], unsynced);
+    await engine.write([put('before', '1'), put('over', 'old')], unsynced);
     await engine.write([put('synced', '1')], synced);
     await engine.write([put('x', '1'), put('y', '1')], unsynced);
     await engine.write([put('z', '1')], unsynced);
     const after = engine.crash(seededRandom(seed));
-    assert.equal(await text(after, 'before'), '1');
     assert.equal(await text(after, 'synced'), '1');
+    assert.equal(await text(after, 'before'), (await text(after, 'over')) && '1', 'a batch is atomic');
     assert.equal(await text(after, 'x'), await text(after, 'y'), 'a batch is atomic');
-    outcomes.add(`${await text(after, 'x')} ${await text(after, 'z')}`);
+    const x = await text(after, 'x');
+    outcomes.add(`${await text(after, 'before')} ${x} ${await text(after, 'z')}`);
+    assert.equal(await text(after.crash(seededRandom(seed + 1)), 'x'), x, 'what a crash left stays');
   }
-  assert.equal(outcomes.size, 4, 'also the later one without the earlier one');
+  assert.equal(outcomes.size, 8, 'every subset of three');
+});
+
+test('memory: what survives is applied in the order of the writes', async () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const engine = new MemoryEngine();
+    await engine.write([put('a', 'first')], unsynced);
+    await engine.write([put('a', 'second')], synced);
+    assert.equal(await text(engine.crash(seededRandom(seed)), 'a'), 'second');
+  }
+});
+
+test('memory: the death of the process alone keeps what was written, and of what was under way any part', async () => {
+  const found = new Set<string | undefined>();
+  for (let seed = 0; seed < 20; seed++) {
+    const effects: (() => void)[] = [];
+    const engine = new MemoryEngine((_label, run) => effects.push(run));
+    void engine.write([put('written', '1')], unsynced);
+    for (const effect of effects.splice(0)) effect();
+    void engine.write([put('under way', '1')], synced);
+    const after = engine.kill(seededRandom(seed)).reopen((_label, run) => queueMicrotask(run));
+    assert.equal(await text(after, 'written'), '1');
+    const underWay = await text(after, 'under way');
+    found.add(underWay);
+    // The next process has seen it, and acted on it.
+    assert.equal(await text(after.crash(seededRandom(seed)), 'under way'), underWay);
+  }
+  assert.deepEqual(found, new Set([undefined, '1']));
 });
 
 test('memory: what was asked before a crash never completes, but may have been done', async () => {
