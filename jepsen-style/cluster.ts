@@ -9,6 +9,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Disks } from './disks.js';
 import { PeerProxies } from './peer-proxies.js';
 import { freePorts } from './ports.js';
 import { isAlive, mayBeOurs, packageRoot, signal, spawnLogged, waitForExit, waitUntil } from './processes.js';
@@ -27,6 +28,8 @@ export interface ClusterOptions {
   readonly nodeSettings?: readonly string[];
   /** Peers reach each other through proxies, whose streams can be reset. */
   readonly withPeerProxies?: boolean;
+  /** Each node keeps its data on a disk of its own, whose power can be cut. Needs root. */
+  readonly withDisks?: boolean;
 }
 
 const READY_MS_MAX = 120_000;
@@ -60,11 +63,12 @@ export class Cluster {
     const args = ['start', '--nodes', `${options.nodes}`, '--port', `${port}`];
     args.push('--pm-port', `${port + PM_PORT_OFFSETS[0]!}`, '--data-dir', join(options.folder, 'data'));
     if (options.metadata) args.push('--metadata', options.metadata);
+    const disks = options.withDisks ? makeDisks(options) : undefined;
     prepareNodes(options, port);
     const proxies = options.withPeerProxies ? await startProxies(options.nodes, port) : undefined;
     const program = options.program ?? join(packageRoot(), 'bin', 'talus.js');
     const launcher = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    return new Cluster(options, port, launcher, program, proxies);
+    return new Cluster(options, port, launcher, program, proxies, disks);
   }
 
   private constructor(
@@ -73,6 +77,7 @@ export class Cluster {
     private readonly launcher: ChildProcess,
     private readonly program: string,
     private readonly proxies: PeerProxies | undefined,
+    private readonly disks: Disks | undefined,
   ) {
     this.nodes = Array.from({ length: options.nodes }, (_, node) => ({
       host: '127.0.0.1',
@@ -107,6 +112,7 @@ export class Cluster {
       if (pid === undefined) throw new Error(`no pid in ${join(this.folderOf(name), 'pid')}`);
       this.expected.set(name, pid);
     }
+    this.disks?.settle();
     this.watch = setInterval(() => this.noticeCrashes(), WATCH_MS);
   }
 
@@ -139,6 +145,27 @@ export class Cluster {
     this.mustBeOurs(name, pid);
     signal(pid, 'SIGKILL');
     if (!(await waitForExit(pid, STOP_MS_MAX))) throw new Error(`${name}, pid ${pid}, survives SIGKILL`);
+  }
+
+  /** The power of these nodes and of their disks goes, at once and for all of them. */
+  async cutPower(nodes: readonly number[]): Promise<void> {
+    const pids = nodes.map((node) => {
+      const pid = this.expected.get(nodeName(node));
+      if (pid === undefined) throw new Error(`${nodeName(node)} is not running`);
+      this.mustBeOurs(nodeName(node), pid);
+      return pid;
+    });
+    for (const node of nodes) this.expected.delete(nodeName(node));
+    this.disks!.cut(nodes);
+    for (const pid of pids) signal(pid, 'SIGKILL');
+    for (const pid of pids)
+      if (!(await waitForExit(pid, STOP_MS_MAX))) throw new Error(`pid ${pid} survives SIGKILL`);
+  }
+
+  /** The disks are what the cut has left, and the nodes start on them. */
+  async powerUp(nodes: readonly number[]): Promise<void> {
+    await this.disks!.renew(nodes);
+    for (const node of nodes) this.restart(nodeName(node));
   }
 
   pause(name: string): void {
@@ -203,6 +230,7 @@ export class Cluster {
     await waitUntil(() => ![...pids].some(isAlive), STOP_MS_MAX, 50);
     for (const pid of pids) if (isAlive(pid) && this.isOurs(pid)) signal(pid, 'SIGKILL');
     this.proxies?.close();
+    this.disks?.remove();
   }
 
   private noticeCrashes(): void {
@@ -269,6 +297,14 @@ function prepareNodes(
     mkdirSync(own, { recursive: true });
     writeFileSync(join(own, 'node.yaml'), `${lines.join('\n')}\n`);
   }
+}
+
+/** Room for what a node keeps with its default bounds, and for its mark. Images are sparse. */
+const DISK_MIB = 4096;
+
+function makeDisks({ folder, nodes }: ClusterOptions): Disks {
+  const folders = Array.from({ length: nodes }, (_, index) => join(folder, 'data', nodeName(index + 1)));
+  return Disks.make(join(folder, 'disks'), folders, DISK_MIB);
 }
 
 function startProxies(nodes: number, port: number): Promise<PeerProxies> {

@@ -5,6 +5,7 @@
  * The process that records and the clients live here, in one thread: one clock, one order.
  */
 import { resolve } from 'node:path';
+import { whyNoDisks } from './disks.js';
 import { readHistory } from './history.js';
 import { OptionError, type Options, parseOptions, USAGE } from './options.js';
 import { type CheckResult, EXIT_CODES, formatResult, overallVerdict } from './report.js';
@@ -17,6 +18,11 @@ async function main(args: readonly string[]): Promise<number> {
   if (options.help) {
     print(USAGE);
     return EXIT_CODES.pass;
+  }
+  const noDisks = options.nemesis === 'power' && options.check === undefined ? whyNoDisks() : undefined;
+  if (noDisks !== undefined) {
+    print(`SKIPPED: no disks here whose power could be cut: ${noDisks}`);
+    return EXIT_CODES.invalid;
   }
   const results =
     options.check === undefined ? await runAll(options) : await judgeAgain(options, options.check);

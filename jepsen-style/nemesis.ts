@@ -13,11 +13,19 @@ import { WOKE } from './checkers/wake-reads.js';
 import { type Cluster, nodeName } from './cluster.js';
 import type { Recorder } from './recorder.js';
 
-export const NEMESES = ['none', 'kill', 'pause', 'block', 'reset'] as const;
+export const NEMESES = ['none', 'kill', 'pause', 'block', 'reset', 'power'] as const;
 export type NemesisName = (typeof NEMESES)[number];
 
 export interface Strike {
-  readonly kind: 'kill-leader' | 'kill-all' | 'pause-leader' | 'block-leader' | 'reset-leader';
+  readonly kind:
+    | 'kill-leader'
+    | 'kill-all'
+    | 'pause-leader'
+    | 'block-leader'
+    | 'reset-leader'
+    | 'cut-leader'
+    | 'cut-majority'
+    | 'cut-all';
   readonly atMs: number;
   /** From the fault to the restart, the awakening or the last reset. */
   readonly downMs: number;
@@ -26,6 +34,11 @@ export interface Strike {
 }
 
 const LEADER_STRIKES = 6;
+/** In turn. */
+const CUTS = ['cut-leader', 'cut-majority', 'cut-all'] as const;
+/** What a cut takes, with the coming back and the looking at what is there. */
+const CUT_MS = 6000;
+const CUT_DOWN_MS_MAX = 1500;
 /** Nothing happens in the first tenth of a run. */
 const QUIET_SHARE = 0.1;
 const DOWN_MS_MIN = 300;
@@ -46,6 +59,7 @@ const RESET_EVERY_MS_MAX = 600;
 export function planStrikes(nemesis: NemesisName, seed: number, timeMs: number): readonly Strike[] {
   if (nemesis === 'none') return [];
   const random = seededRandom(seed);
+  if (nemesis === 'power') return planCuts(random, timeMs);
   const firstMs = timeMs * QUIET_SHARE;
   const isSleep = nemesis === 'pause' || nemesis === 'block';
   const strikes = isSleep ? sleepsWithin(timeMs - firstMs) : LEADER_STRIKES + (nemesis === 'kill' ? 1 : 0);
@@ -60,12 +74,21 @@ export function planStrikes(nemesis: NemesisName, seed: number, timeMs: number):
   }));
 }
 
+/** One every six seconds of the run. When they come is decided as they go: each waits for what the one before has left. */
+function planCuts(random: Random, timeMs: number): readonly Strike[] {
+  return Array.from({ length: Math.max(1, Math.floor(timeMs / CUT_MS)) }, (_, index) => ({
+    kind: CUTS[index % CUTS.length]!,
+    atMs: index * CUT_MS,
+    downMs: Math.round(DOWN_MS_MIN + random.float() * (CUT_DOWN_MS_MAX - DOWN_MS_MIN)),
+  }));
+}
+
 /** As many full ones as fit: a sleep that nobody notices shows nothing. */
 function sleepsWithin(timeMs: number): number {
   return Math.min(LEADER_STRIKES, Math.max(1, Math.floor((timeMs * DOWN_SHARE) / PAUSE_MS_MAX)));
 }
 
-function kindOf(nemesis: NemesisName, index: number): Strike['kind'] {
+function kindOf(nemesis: Exclude<NemesisName, 'power'>, index: number): Strike['kind'] {
   if (nemesis !== 'kill' && nemesis !== 'none') return `${nemesis}-leader`;
   return index < LEADER_STRIKES ? 'kill-leader' : 'kill-all';
 }
@@ -94,8 +117,9 @@ export class Nemesis {
     }
   }
 
-  private async strike(strike: Strike): Promise<void> {
-    const victims = strike.kind === 'kill-all' ? this.cluster.running : [await this.leader()];
+  /** Resolves when it is healed and every node answers. */
+  async strike(strike: Strike): Promise<void> {
+    const victims = await this.victimsOf(strike);
     const names = victims.map(nodeName);
     this.print(`${strike.kind}: ${names.join(', ')} for ${strike.downMs} ms`);
     this.recorder.fault(STRIKE, `${strike.kind} ${names.join(' ')}`, victims.length === 1 ? victims[0]! : 0);
@@ -124,11 +148,27 @@ export class Nemesis {
         return;
       case 'reset-leader':
         return this.resetStreams(victim, downMs);
+      case 'cut-leader':
+      case 'cut-majority':
+      case 'cut-all':
+        await this.cluster.cutPower(victims);
+        await sleep(downMs);
+        await this.cluster.powerUp(victims);
+        return;
       default:
         await Promise.all(names.map((name) => this.cluster.kill(name)));
         await sleep(downMs);
         for (const name of names) this.cluster.restart(name);
     }
+  }
+
+  private async victimsOf({ kind }: Strike): Promise<readonly number[]> {
+    const { running } = this.cluster;
+    if (kind === 'kill-all' || kind === 'cut-all') return running;
+    const leader = await this.leader();
+    if (kind !== 'cut-majority') return [leader];
+    const others = running.filter((node) => node !== leader);
+    return [leader, ...others.slice(0, Math.floor(running.length / 2))];
   }
 
   /** Resolves a moment before the sleeper may wake: what it does from then on is done awake. */

@@ -44,7 +44,7 @@ export class OptionError extends Error {
 export const USAGE = `npm run jepsen -- [options]
   --time S              seconds of faults for each workload (60)
   --workload W          register, set-counter, wake-read or all (all: the first two; the third where nodes sleep)
-  --nemesis N           kill, pause, block, reset or none (kill; none with --against)
+  --nemesis N           kill, pause, block, reset, power or none (kill; none with --against); power needs root
   --seed N              decides faults and operations (from the clock)
   --program FILE        the talus.js to start (that of this checkout)
   --set KEY=VALUE       a setting for every node's file, e.g. reads=index; may be given again
@@ -129,6 +129,8 @@ function parsed(args: readonly string[]) {
 }
 
 function refuseContradictions(options: Options): void {
+  if (options.nemesis === 'power' && options.etcdStopHalf)
+    throw new OptionError('--nemesis power has no half time at which etcd could stop');
   if (options.etcdStopHalf && options.metadata !== 'etcd') {
     throw new OptionError(
       '--etcd-stop-half needs --metadata etcd: an etcd of somebody else is not ours to stop',

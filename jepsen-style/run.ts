@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../src/random.js';
 import { BETWEEN_FAULTS_MIN, checkValidity, DRIVEN } from './checkers/validity.js';
 import { Cluster, PM_NAME } from './cluster.js';
+import { runCuts } from './cuts.js';
 import { Etcd } from './etcd.js';
 import { readHistory } from './history.js';
 import { formatStrike, Nemesis, planStrikes, type Strike } from './nemesis.js';
@@ -82,7 +83,8 @@ export class Run {
     const recorder = new Recorder(join(this.folder, 'history.ndjson'));
     const results: CheckResult[] = [];
     try {
-      results.push(...(await this.observe(recorder)));
+      const isCut = this.options.nemesis === 'power';
+      results.push(...(await (isCut ? this.observeCuts(recorder) : this.observe(recorder))));
     } finally {
       recorder.close();
     }
@@ -126,6 +128,18 @@ export class Run {
     ];
   }
 
+  /** Load comes and goes with the cuts: what each has left is looked at in stillness. */
+  private async observeCuts(recorder: Recorder): Promise<CheckResult[]> {
+    const context = await this.prepare(recorder);
+    const random = seededRandom(this.options.seed, 2);
+    const nemesis = new Nemesis(this.held.cluster!, recorder, this.print, random);
+    const { workload, print } = this;
+    const results = await runCuts({ workload, context, nemesis, random, print }, this.strikes);
+    recorder.fault(DRIVEN, null);
+    this.printCounts(recorder, 0);
+    return results;
+  }
+
   private printCounts(recorder: Recorder, lagMs: number): void {
     const { invoked, acknowledged, failed, unknown } = recorder.counts;
     const outcomes = `${acknowledged} ok, ${failed} failed, ${unknown} unknown`;
@@ -165,6 +179,7 @@ export class Run {
       program,
       nodeSettings: this.nodeSettings(),
       withPeerProxies: ['reset', 'pause', 'block'].includes(this.options.nemesis),
+      withDisks: this.options.nemesis === 'power',
     });
     this.held.cluster = cluster;
     await cluster.untilReady();

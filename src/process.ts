@@ -30,10 +30,10 @@ export async function openProcessFolder(options: ProcessFolderOptions): Promise<
   refuseLiveOwner(dataDir);
   const pidFile = join(dataDir, 'pid');
   const target = options.logTo === 'file' ? join(dataDir, 'log') : 2;
-  const logger = pino(
-    { level: options.logLevel, base: { process: options.process } },
-    destination({ dest: target, sync: true, append: true }),
-  );
+  const lines = destination({ dest: target, sync: true, append: true });
+  // A log that can't be written, for want of room most of all, must not stop what it tells of.
+  lines.on('error', () => {});
+  const logger = pino({ level: options.logLevel, base: { process: options.process } }, lines);
   const log = logOf(logger);
   // grpc-js would write to stderr what we report ourselves.
   setLogger({ error: (...words: readonly unknown[]) => log.warn('grpc', { words: words.map(String) }) });

@@ -22,7 +22,8 @@ export class SetCounterWorkload implements Workload {
   private readonly counters: string[] = [];
 
   async drive(context: WorkloadContext, isOver: () => boolean): Promise<void> {
-    for (let index = 0; index < COUNTERS; index++) this.counters.push(`${context.prefix}:counter:${index}`);
+    for (let index = this.counters.length; index < COUNTERS; index++)
+      this.counters.push(`${context.prefix}:counter:${index}`);
     const clients = Array.from({ length: context.clients }, (_, index) =>
       this.driveClient(context, 1 + (index % context.nodes.length), isOver),
     );

@@ -33,6 +33,11 @@ export interface CommandStateMachine {
   keys(argv: Args): readonly Buffer[];
 }
 
+/** May it need more room than it frees? Redis' own list: what it denies where memory is short. */
+export function takesRoom(argv: Args): boolean {
+  return findRow(argv)?.flags.includes('denyoom') ?? true;
+}
+
 export const stateMachine: CommandStateMachine = { read, apply, keys };
 
 function read(view: View, argv: Args, ctx: ReadContext): Reply {

@@ -24,7 +24,7 @@ const REFUSALS: Readonly<Record<(RouteOutcome & { kind: 'refused' })['why'], Rep
   busy: error('TRYAGAIN too many requests wait for this slot'),
   timeout: error('TRYAGAIN the command waited too long and was not executed'),
   tooLarge: error('ERR the command is larger than proposal-bytes-max'),
-  diskFull: error('ERR the disk is nearly full: writes are refused'),
+  diskFull: error('MISCONF the disk is nearly full: commands that may need more room are refused'),
 };
 
 export function replyTo(outcome: RouteOutcome): Reply {

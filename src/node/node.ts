@@ -8,11 +8,12 @@
  */
 import type { NodeView } from '../commands/session.js';
 import { stateMachine } from '../commands/state-machine.js';
-import type { Env, Timer } from '../env.js';
+import type { Env } from '../env.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import type { Reply } from '../resp/reply.js';
 import { createCodec, type RaftCodec } from '../rpc/codec.js';
-import type { PlacementClient, Topology, TransferOrder } from '../rpc/topology.js';
+import { decodePulse, encodePulse } from '../rpc/pulse-codec.js';
+import type { PlacementClient, Topology } from '../rpc/topology.js';
 import type { Lane, NodeId, PeerTransport } from '../rpc/transport.js';
 import { Checkpointer } from '../slot/checkpoint.js';
 import { Pump } from '../slot/pump.js';
@@ -23,8 +24,9 @@ import { openBinlog } from '../storage/binlog-recovery.js';
 import type { Engine } from '../storage/engine.js';
 import type { Files } from '../storage/files.js';
 import { Access } from './access.js';
+import { DiskWatch } from './disk-watch.js';
 import { Forwarder, type Leadership } from './forwarder.js';
-import { readJson, registrationKey, writeJson } from './json-files.js';
+import { jsonKeeper, readJson, registrationKey } from './json-files.js';
 import { Leaders } from './leaders.js';
 import { MemberWork } from './member-work.js';
 import { handOver, isHeld, nodesOf } from './members.js';
@@ -65,7 +67,6 @@ export interface NodeObserver {
 
 const IDENTITY_FILE = 'identity.json';
 const TOPOLOGY_FILE = 'topology.json';
-const DISK_CHECK_MS = 2000;
 
 export class Node implements SessionHost {
   readonly router: Router;
@@ -80,7 +81,7 @@ export class Node implements SessionHost {
   private readonly forwarder: Forwarder;
   private readonly memberWork: MemberWork;
   private placement: PlacementClient | undefined;
-  private diskTimer: Timer | undefined;
+  private readonly diskWatch: DiskWatch;
   private readonly reporter: Reporter;
   private readonly pulse: Pulse;
   private readonly codec: RaftCodec = createCodec({ encodeEntries, decodeEntries });
@@ -89,6 +90,7 @@ export class Node implements SessionHost {
   stopping = false;
   private hasBeenReady = false;
   private closed = false;
+  private readonly keep: ReturnType<typeof jsonKeeper>;
 
   private constructor(
     private readonly world: NodeWorld,
@@ -103,6 +105,7 @@ export class Node implements SessionHost {
     pid: number,
   ) {
     const { env } = world;
+    this.keep = jsonKeeper(world, () => this.closed);
     this.incarnation = env.random.u32().toString(36) + env.random.u32().toString(36);
     // Before there are peers nobody can be sent to.
     const lane: Pick<PeerTransport, 'send'> = {
@@ -125,6 +128,8 @@ export class Node implements SessionHost {
       },
     });
     const { leaders, forwarder, reporter } = this;
+    const { fatal } = world;
+    this.diskWatch = new DiskWatch({ env, binlog, replicas, checkpointer, node: this, fatal });
     this.memberWork = new MemberWork({ env, node: this, replicas, leaders, forwarder, reporter });
     this.router = new Router(env, () => this.nodeId, replicas, this.forwarder, this.leaders, settings.router);
   }
@@ -261,9 +266,11 @@ export class Node implements SessionHost {
     this.stopping = true;
     this.closed = true;
     this.reporter.close();
-    this.diskTimer?.cancel();
+    this.diskWatch.close();
     this.pulse.close();
     this.memberWork.close();
+    this.binlog.stopWaiting();
+    this.engine.stopWaiting?.();
     await this.placement?.close();
     await this.adopting;
     this.pump.close();
@@ -293,7 +300,7 @@ export class Node implements SessionHost {
     if (topology !== undefined) await this.follow();
     this.startPlacement(await registrationKey(this.world.files, this.world.env.random));
     this.reporter.start();
-    this.watchDisk();
+    this.diskWatch.start();
     this.memberWork.start();
   }
 
@@ -302,7 +309,7 @@ export class Node implements SessionHost {
     this.placement.start({
       onRegistered: (identity) => this.registered(identity),
       onTopology: (topology) => void this.adopt(topology),
-      onTransfers: (orders) => this.transfer(orders),
+      onTransfers: (orders) => this.diskWatch.transfer(orders),
       onUp: () => {
         this.placementUp = true;
         this.reporter.report();
@@ -316,7 +323,8 @@ export class Node implements SessionHost {
 
   private async registered(identity: Identity): Promise<void> {
     if (this.closed || this.identity !== undefined) return;
-    await writeJson(this.world.files, IDENTITY_FILE, identity);
+    await this.keep(IDENTITY_FILE, identity);
+    if (this.closed) return;
     this.identity = identity;
     try {
       await this.meetPeers(identity);
@@ -344,7 +352,7 @@ export class Node implements SessionHost {
 
   private async adoptNow(topology: Topology): Promise<void> {
     if (this.closed || topology.epoch <= this.topologyView.epoch) return;
-    await writeJson(this.world.files, TOPOLOGY_FILE, topology);
+    await this.keep(TOPOLOGY_FILE, topology);
     if (this.closed) return;
     const view = new TopologyView(topology);
     for (const groupId of changedWishes(this.topologyView, view)) this.leaders.forget(groupId);
@@ -362,7 +370,9 @@ export class Node implements SessionHost {
     if (this.closed) return;
     if (lane === 'control') this.pulse.heard(from);
     try {
-      if (lane === 'request') this.forwarder.onRequest(from, message);
+      const word = lane === 'control' ? decodePulse(message) : undefined;
+      if (word !== undefined) this.replicas.spaces.heard(from, word.space);
+      else if (lane === 'request') this.forwarder.onRequest(from, message);
       else if (lane === 'reply') this.forwarder.onReply(message);
       else if (lane === 'snapshot') this.snapshots.onMessage(from, message);
       else if (lane === 'snapshotAck') this.snapshots.onAck(message);
@@ -376,15 +386,17 @@ export class Node implements SessionHost {
 
   private peerDown(peer: NodeId): void {
     this.leaders.forgetNode(peer);
+    this.replicas.spaces.forget(peer);
     this.forwarder.peerDown(peer);
     this.replicas.peerDown(peer);
     this.snapshots.peerDown(peer);
   }
 
-  /** No group's message: the word itself is what counts. */
-  private beat(): void {
+  /** Says a word to every peer. */
+  beat(): void {
+    const word = encodePulse({ space: this.replicas.spaces.own });
     for (const { nodeId } of this.topologyView.topology.nodes) {
-      if (nodeId !== this.nodeId) this.transport?.send(nodeId, 'control', this.codec.encodeFrames([]));
+      if (nodeId !== this.nodeId) this.transport?.send(nodeId, 'control', word);
     }
   }
 
@@ -406,19 +418,6 @@ export class Node implements SessionHost {
   private askLeader(nodeId: number, groupId: number, answer: (leader: Leadership) => void): void {
     if (nodeId === this.nodeId) answer(this.replicas.leadership(groupId));
     else this.forwarder.ask(nodeId, groupId, answer);
-  }
-
-  private transfer(orders: readonly TransferOrder[]): void {
-    for (const { groupId, toNodeId } of orders) {
-      const slot = this.replicas.get(groupId);
-      if (slot?.isLeader && this.isReachable(toNodeId)) slot.transferTo(toNodeId);
-    }
-  }
-
-  private watchDisk(): void {
-    this.replicas.diskLow = this.binlog.freeBytesLow;
-    void this.binlog.purge().catch(this.world.fatal);
-    this.diskTimer = this.world.env.after(DISK_CHECK_MS, () => this.watchDisk());
   }
 }
 

@@ -15,10 +15,13 @@ import { type OpsHttp, startOpsHttp } from '../rpc/ops-http.js';
 import { type PeerServer, startPeerServer } from '../rpc/peer-service.js';
 import { GrpcPlacementClient } from '../rpc/placement-client.js';
 import type { PeerTransport } from '../rpc/transport.js';
+import { DiskFull } from '../storage/disk-full.js';
+import { RESERVED_SHARE } from '../storage/disk-gauge.js';
 import type { Engine } from '../storage/engine.js';
 import type { Files } from '../storage/files.js';
 import { openLevelEngine } from '../storage/level-engine.js';
 import { nodeFiles } from '../storage/node-files.js';
+import { openSteadyEngine } from '../storage/steady-engine.js';
 import { systemEnv } from '../system-env.js';
 import { type NodeConfig, settingsOf } from './config.js';
 import { nodeView, type ProcessFigures } from './info.js';
@@ -30,6 +33,8 @@ import type { Port } from './session.js';
 /** How long a stopping node tries to hand its leaderships over. */
 const RESIGN_MS = 2000;
 const CONNECTIONS_LEFT_CHECK_MS = 50;
+/** An engine that is opened again may write two full memory tables out, and some small files. */
+const ENGINE_ROOM_BYTES = 48 * 1024 * 1024;
 
 interface Ports {
   readonly resp: number;
@@ -50,6 +55,8 @@ export async function runNode(config: NodeConfig, disk = realDisk(config)): Prom
   const folder = await openProcessFolder({ ...config, process: config.name });
   const env = systemEnv(folder.log);
   const fatal = (why: unknown): void => {
+    // Only what is given up because the process stops is told so; it is in the binlog, or was promised to nobody.
+    if (why instanceof DiskFull) return env.log.warn('stopped before there was room on the disk', {});
     // Whatever was acknowledged is on disk; going on with a broken invariant could lose it.
     folder.log.error('fatal', { why: why instanceof Error ? why.stack : String(why) });
     process.stderr.write(
@@ -154,10 +161,17 @@ class NodeProcess {
   }
 
   private world(): NodeWorld {
-    const { config, env, security } = this;
+    const { config, disk, env, security } = this;
     return {
       env,
-      ...this.disk,
+      files: disk.files,
+      openEngine: () =>
+        openSteadyEngine({
+          env,
+          open: () => disk.openEngine(),
+          freeBytes: () => disk.files.freeBytes(),
+          roomBytes: Math.min(ENGINE_ROOM_BYTES, config.freeBytesMin * RESERVED_SHARE),
+        }),
       connectPeers: (identity) => this.connectPeers(identity),
       placement: (registrationKey, identity) =>
         new GrpcPlacementClient({

@@ -22,11 +22,13 @@ import type { SlotSnapshots } from '../slot/snapshot-install.js';
 import { SlotState } from '../slot/state.js';
 import type { StoredState } from '../slot/states.js';
 import type { Binlog, BinlogEntry, RecoveredReplica } from '../storage/binlog.js';
+import { AMPLE } from '../storage/disk-gauge.js';
 import type { Engine } from '../storage/engine.js';
 import { Arousal } from './arousal.js';
 import type { Leadership, Standing } from './forwarder.js';
 import { wishOf } from './members.js';
 import { PastMembers } from './past-members.js';
+import { Spaces } from './spaces.js';
 import { Standings } from './standings.js';
 import { type GroupPlace, TopologyView } from './topology.js';
 
@@ -62,13 +64,17 @@ export class Replicas {
   private lastReplicaId: number;
   private working: Promise<void> = Promise.resolve();
   private readonly arousal: Arousal;
-  /** Sampled by the node: new writes are refused while it is true. */
-  diskLow = false;
+  readonly spaces = new Spaces();
 
   constructor(private readonly parts: ReplicasParts) {
     this.lastReplicaId = parts.binlog.lastReplicaId;
     this.standings = new Standings(parts.env);
     this.arousal = new Arousal(parts.env, (slot) => this.byReplica.get(slot.replicaId) === slot);
+  }
+
+  /** The node's own disk; what it means for a group depends on the others' too. */
+  get diskLow(): boolean {
+    return this.spaces.own !== AMPLE;
   }
 
   get all(): Iterable<NodeSlot> {
@@ -114,6 +120,7 @@ export class Replicas {
   follow(view: TopologyView, nodeId: number): Promise<void> {
     this.view = view;
     this.nodeId = nodeId;
+    this.spaces.nodeId = nodeId;
     return this.next(() => this.followNow(view, nodeId));
   }
 
@@ -123,8 +130,12 @@ export class Replicas {
 
   receive(groupId: number, message: Message): void {
     const slot = this.byGroup.get(groupId);
-    if (slot?.birth.memberId === message.to) slot.receive(message);
+    if (slot?.birth.memberId === message.to) this.deliver(slot, message);
     else if (isLeaders(message) && this.mayBeBorn(groupId, message.to)) this.called(groupId, message);
+  }
+
+  private deliver(slot: NodeSlot, message: Message): void {
+    if (this.spaces.takes(message, slot.status.role)) slot.receive(message);
   }
 
   /** The group has removed this replica's member, as a leader said in `term`. */
@@ -244,13 +255,13 @@ export class Replicas {
       machine,
       settings,
       wake: (woken) => pump.wake(woken),
-      send: (from, message) => this.parts.post(nodeOf(message.to), from.birth.groupId, message),
+      send: (from, message) => this.send(from, message),
       statusChanged: this.parts.statusChanged,
       snapshots,
       entryApplied: this.parts.entryApplied,
       applyHeld: checkpointer.held,
       sharers: () => this.byGroup.size,
-      diskLow: () => this.diskLow,
+      diskLow: (asked, group) => this.spaces.refuses(asked.status, group),
       isDown: this.parts.isDown,
       fatal,
     });
@@ -258,6 +269,10 @@ export class Replicas {
     this.byReplica.set(replicaId, slot);
     checkpointer.add(slot);
     pump.add(slot);
+  }
+
+  private send(from: NodeSlot, message: Message): void {
+    if (!this.spaces.holdsBack(message)) this.parts.post(nodeOf(message.to), from.birth.groupId, message);
   }
 
   /** The tombstone is durable before anything of the replica goes. */

@@ -11,6 +11,7 @@
  */
 import type { Env, Timer } from '../env.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
+import { EngineReopened } from '../storage/steady-engine.js';
 import { BatchWriter } from './checkpoint-batch.js';
 import { metaKey, nodeAreaRange, nodeKey, parseNodeKey, stateRange } from './keys.js';
 import { type Reclaimable, Reclaimer } from './reclaim.js';
@@ -196,9 +197,14 @@ export class Checkpointer {
       const taken = this.freezeSome(order, left);
       if (taken.length > 0) await this.write(taken);
     }
-    await this.clearGarbage();
-    const states = [...this.slots].map(({ state }) => state);
-    await this.reclaimer.round(states, () => this.takeStep());
+    try {
+      await this.clearGarbage();
+      const states = [...this.slots].map(({ state }) => state);
+      await this.reclaimer.round(states, () => this.takeStep());
+    } catch (why) {
+      // The disk was full meanwhile. What is left of it is the next round's.
+      if (!(why instanceof EngineReopened)) throw why;
+    }
   }
 
   /** Freezes slots in this order until a batch is full. */

@@ -5,6 +5,7 @@
  * other's records for ever.
  */
 import type { Engine } from '../storage/engine.js';
+import { EngineReopened } from '../storage/steady-engine.js';
 import { Pins } from './pins.js';
 import type { SlotState } from './state.js';
 import type { PageNeed } from './txn.js';
@@ -30,16 +31,21 @@ export class Loader {
     // Before the load, not after: what it brings is wanted by the run that waits for it.
     this.trim();
     try {
-      const keys = needs.flatMap((need) => (need.kind === 'record' ? [need.key] : []));
-      if (keys.length > 0) await this.state.load(keys);
-      const pages = needs.flatMap((need) => (need.kind === 'page' ? [need] : []));
-      if (pages.length > 0) await this.state.loadPages(pages);
-      for (const need of needs) {
-        if (need.kind === 'expiries') await this.state.loadExpiries();
-        if (need.kind === 'range') await loadRange(this.engine, this.state, need, ranges);
-      }
+      await this.loadNow(needs, ranges);
     } catch (why) {
-      this.fatal(why);
+      // What is missing is asked for again by the next run.
+      if (!(why instanceof EngineReopened)) this.fatal(why);
+    }
+  }
+
+  private async loadNow(needs: readonly PageNeed[], ranges: RangeCache): Promise<void> {
+    const keys = needs.flatMap((need) => (need.kind === 'record' ? [need.key] : []));
+    if (keys.length > 0) await this.state.load(keys);
+    const pages = needs.flatMap((need) => (need.kind === 'page' ? [need] : []));
+    if (pages.length > 0) await this.state.loadPages(pages);
+    for (const need of needs) {
+      if (need.kind === 'expiries') await this.state.loadExpiries();
+      if (need.kind === 'range') await loadRange(this.engine, this.state, need, ranges);
     }
   }
 

@@ -153,6 +153,7 @@ export class Pump<R> {
     try {
       await this.binlog.append(records);
     } catch (why) {
+      if (this.closed) return;
       // Nothing more leaves: what waits behind this batch would speak of records that may not be there.
       this.close();
       return this.fatal(why);

@@ -33,8 +33,18 @@ export class Reclaimer {
     let looks = 0;
     for (const state of states) {
       while (state.pages.mayReclaim && looks++ < LOOKS_MAX) {
-        if (!(await this.reclaimSome(state, mayGoOn))) return;
+        if (!(await this.lookAgainIfBroken(state, mayGoOn))) return;
       }
+    }
+  }
+
+  /** What was not looked at to its end is looked at again. */
+  private async lookAgainIfBroken(state: Reclaimable, mayGoOn: () => boolean): Promise<boolean> {
+    try {
+      return await this.reclaimSome(state, mayGoOn);
+    } catch (why) {
+      state.pages.mayReclaim = true;
+      throw why;
     }
   }
 

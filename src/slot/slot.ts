@@ -19,6 +19,7 @@ import type { Engine } from '../storage/engine.js';
 import { EntryRun } from './apply.js';
 import { type Birth, birthConfiguration, nodeOf } from './birth.js';
 import { campaignTurn } from './campaign-turn.js';
+import type { CommandGroup } from './entry.js';
 import { Loader } from './loader.js';
 import { LogTail } from './log-tail.js';
 import type { StateMachine } from './machine.js';
@@ -64,8 +65,8 @@ export interface SlotParts<R> {
   readonly applyHeld: (slot: Slot<R>) => boolean;
   /** Slots that share what is bounded for the node, this one included. */
   readonly sharers: () => number;
-  /** The disk is nearly full: new entries are refused, the rest goes on. */
-  readonly diskLow: () => boolean;
+  /** The group's disks are too full for such a write: it is refused, the rest goes on. */
+  readonly diskLow: (slot: Slot<R>, group: CommandGroup) => boolean;
   /** The node can't be reached: its members are not waited for before sleep. */
   readonly isDown: (nodeId: number) => boolean;
   readonly fatal: (why: unknown) => void;
@@ -171,7 +172,7 @@ export class Slot<R> {
     if (this.requests.outstanding >= this.parts.settings.outstandingRequestsMax) {
       return request.done({ kind: 'refused', why: 'busy' });
     }
-    if (request.kind === 'write' && this.parts.diskLow()) {
+    if (request.kind === 'write' && this.parts.diskLow(this, request.group)) {
       return request.done({ kind: 'refused', why: 'diskFull' });
     }
     this.requests.take(request);

@@ -11,7 +11,9 @@
  */
 import { FormatError } from '../bytes.js';
 import type { Env, Timer } from '../env.js';
+import { DiskFull } from '../storage/disk-full.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
+import { EngineReopened } from '../storage/steady-engine.js';
 import type { Checkpointer } from './checkpoint.js';
 import { loadExpiry } from './expiry-index.js';
 import { keyInState, metaKey } from './keys.js';
@@ -124,7 +126,7 @@ export class SnapshotReceiver {
     const batch = this.rows.add(chunk).map(({ key, value }): EngineWrite => {
       return { kind: 'put', key: keyInState(this.stateId, key), value };
     });
-    if (batch.length > 0) await this.parts.engine.write(batch, { sync: true });
+    if (batch.length > 0) await this.parts.engine.write(batch, { sync: true, whenFull: 'reject' });
     this.written = sequence;
     this.acknowledge();
   }
@@ -135,7 +137,7 @@ export class SnapshotReceiver {
     if (!same) throw new FormatError(`${this.rows.rows} rows where ${rows} were sent, or other ones`);
     const { stateId } = this;
     const put = { kind: 'put', key: metaKey(stateId), value: encodeMeta(begin.meta) } as const;
-    await engine.write([put], { sync: true });
+    await engine.write([put], { sync: true, whenFull: 'reject' });
     const expiry = await loadExpiry(engine, stateId);
     if (this.why !== '') return;
     await this.installNow({ term: begin.term, stateId, meta: begin.meta, expiry });
@@ -163,7 +165,7 @@ export class SnapshotReceiver {
       try {
         await step();
       } catch (thrown) {
-        if (!(thrown instanceof FormatError)) throw thrown;
+        if (!isEndOfTransfer(thrown)) throw thrown;
         this.cancel(thrown.message);
       }
     });
@@ -180,4 +182,9 @@ export class SnapshotReceiver {
       this.look();
     });
   }
+}
+
+/** Nonsense from the sender, or a disk that has no room for the rest: the transfer is over, and nothing else is wrong. */
+function isEndOfTransfer(thrown: unknown): thrown is Error {
+  return thrown instanceof FormatError || thrown instanceof DiskFull || thrown instanceof EngineReopened;
 }

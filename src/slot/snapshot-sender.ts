@@ -13,6 +13,7 @@ import { invariant } from '../assert.js';
 import type { Env, Timer } from '../env.js';
 import type { MemberId } from '../raft/message.js';
 import type { Engine, EngineIterator } from '../storage/engine.js';
+import { EngineReopened } from '../storage/steady-engine.js';
 import type { Checkpointer } from './checkpoint.js';
 import { keyWithoutState, metaKey, stateRange } from './keys.js';
 import { encodeMeta, type StateMeta } from './record.js';
@@ -92,7 +93,8 @@ export class SnapshotSender {
       await this.transfer(view);
       return true;
     } catch (thrown) {
-      if (!(thrown instanceof Ended)) throw thrown;
+      if (thrown instanceof EngineReopened) this.cancel(thrown.message);
+      else if (!(thrown instanceof Ended)) throw thrown;
       this.parts.send({ kind: 'cancel', transferId: this.parts.transferId });
       return false;
     } finally {

@@ -11,6 +11,7 @@
  * copies their entries forward if that frees at least half of the segment, or if half of the whole log could be freed: then what
  * lies behind this segment pays for carrying it. Otherwise it would carry the log in circles. So the log stays below its bound
  * or twice what is unreleased, whichever is larger.
+ * Where the disk gets low, the bound counts no more: all that can be freed is, once.
  * A damaged replica pins everything: the traces of the damage stay until its tombstone is written.
  */
 import type { BinlogOptions } from './binlog.js';
@@ -19,11 +20,15 @@ import type { BinlogIndex, SegmentInfo } from './binlog-index.js';
 import type { BinlogReader } from './binlog-reader.js';
 import type { StoredRecord } from './binlog-record.js';
 import { BINLOG_FOLDER, segmentPath } from './binlog-segment.js';
+import { AMPLE, type Space } from './disk-gauge.js';
 import type { Files } from './files.js';
 import type { Region, ReplicaLog } from './replica-log.js';
 
-/** Resolves when the records are durable; they are asked for when their batch is encoded. */
-type Enqueue = (records: () => readonly StoredRecord[], bytes: number) => Promise<void>;
+export interface PurgeHost {
+  /** Resolves when the records are durable; they are asked for when their batch is encoded. */
+  enqueue(records: () => readonly StoredRecord[], bytes: number): Promise<void>;
+  space(): Space;
+}
 
 interface Pin {
   readonly log: ReplicaLog;
@@ -35,13 +40,15 @@ export class BinlogPurge {
   private running: Promise<void> | undefined;
   /** The newest segment whose pins were named. */
   private namedSegment = 0;
+  /** The newest segment that has to go because the disk got low; 0: it is not. */
+  private sweep = 0;
 
   constructor(
     private readonly files: Files,
     private readonly options: BinlogOptions,
     private readonly index: BinlogIndex,
     private readonly reader: BinlogReader,
-    private readonly enqueue: Enqueue,
+    private readonly host: PurgeHost,
   ) {}
 
   /** A second call while one runs is the same one. */
@@ -65,8 +72,17 @@ export class BinlogPurge {
 
   /** The oldest segment, if it has to go; never the one being written. */
   private due(): SegmentInfo | undefined {
-    const tooLarge = this.index.sizeBytes > this.options.binlogBytesMax;
-    return tooLarge && this.index.segments.length > 1 ? this.index.segments[0] : undefined;
+    const { segments, sizeBytes } = this.index;
+    const oldest = segments[0];
+    if (oldest === undefined || segments.length < 2) return undefined;
+    return sizeBytes > this.options.binlogBytesMax || oldest.segment <= this.sweptUpTo() ? oldest : undefined;
+  }
+
+  /** Once the disk gets low every segment that there is then has to go, whatever the bound. Once, or small records would go round. */
+  private sweptUpTo(): number {
+    if (this.host.space() === AMPLE) this.sweep = 0;
+    else if (this.sweep === 0) this.sweep = this.index.segments.at(-1)!.segment - 1;
+    return this.sweep;
   }
 
   private async free(victim: SegmentInfo): Promise<boolean> {
@@ -77,7 +93,7 @@ export class BinlogPurge {
       return false;
     }
     for (const pin of pins) await this.copyEntries(pin, victim.segment);
-    await this.enqueue(() => this.smallRecords(victim.segment), 0);
+    await this.host.enqueue(() => this.smallRecords(victim.segment), 0);
     if (this.pins(victim.segment).length > 0) return false;
     await this.files.remove(segmentPath(victim.segment));
     await this.files.syncFolder(BINLOG_FOLDER);
@@ -115,7 +131,7 @@ export class BinlogPurge {
     for (const region of regions) {
       if (region.last <= log.releasedIndex) continue; // Released, or gone, while others were copied.
       const entries = await this.reader.readRegion(replicaId, region, log.releasedIndex + 1);
-      await this.enqueue(() => {
+      await this.host.enqueue(() => {
         const live = entries.filter(({ index, term }) => {
           const now = log.regionOf(index);
           return now !== undefined && now.term === term && pinsSegment(log, now, segment);

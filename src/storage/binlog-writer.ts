@@ -6,7 +6,9 @@
  * bring back an older vote or a cut entry.
  *
  * Any failure of a write or a sync is final. What is on the disk is then unknown, so nothing is tried again and everything that
- * waits, and everything after it, is rejected.
+ * waits, and everything after it, is rejected. One failure is another matter: a write that finds the disk full. The
+ * segment is cut back to its last good frame, and the same bytes go to the same place when there is room (disk-room.ts); until
+ * then nothing of the batch is durable, and nobody is told that it is.
  *
  * A batch never spans segments. A new segment is created, its header synced and its name synced before a batch goes there.
  */
@@ -17,8 +19,10 @@ import { type BinlogIndex, checkAppend } from './binlog-index.js';
 import { BinlogPurge } from './binlog-purge.js';
 import { BinlogReader } from './binlog-reader.js';
 import { BatchEncoder, FRAME_HEADER_BYTES, type StoredRecord } from './binlog-record.js';
+import { abandonSegment, cutBack } from './binlog-repair.js';
 import { BINLOG_FOLDER, encodeSegmentHeader, SEGMENT_NUMBER_MAX, segmentPath } from './binlog-segment.js';
-import { DiskGauge } from './disk-gauge.js';
+import { DiskGauge, type Space } from './disk-gauge.js';
+import { DiskRoom } from './disk-room.js';
 import type { AppendFile, Files } from './files.js';
 import type { Place } from './replica-log.js';
 
@@ -41,6 +45,7 @@ export class SegmentedBinlog implements Binlog {
   private readonly reader: BinlogReader;
   private readonly purger: BinlogPurge;
   private readonly gauge: DiskGauge;
+  private readonly room: DiskRoom;
   private queue: Pending[] = [];
   /** Pending in the queue that nobody waits for; it goes when something urgent does, or when there is too much. */
   private lazyBytes = 0;
@@ -61,10 +66,12 @@ export class SegmentedBinlog implements Binlog {
     private file: AppendFile | undefined,
   ) {
     this.gauge = new DiskGauge(files, options.freeBytesMin);
+    this.room = new DiskRoom(this.gauge);
     this.reader = new BinlogReader(files, index, (place) => this.written(place));
-    this.purger = new BinlogPurge(files, options, index, this.reader, (records, bytes) =>
-      this.enqueue(records, bytes, false),
-    );
+    this.purger = new BinlogPurge(files, options, index, this.reader, {
+      enqueue: (records, bytes) => this.enqueue(records, bytes, false),
+      space: () => this.gauge.space,
+    });
     this.durableSegment = this.current?.segment ?? 0;
     this.durableBytes = file?.lengthBytes ?? 0;
     void this.gauge.sample();
@@ -78,8 +85,12 @@ export class SegmentedBinlog implements Binlog {
     return this.index.lastReplicaId;
   }
 
-  get freeBytesLow(): boolean {
-    return this.gauge.low;
+  get space(): Space {
+    return this.gauge.space;
+  }
+
+  get sampleAfterMs(): number {
+    return this.gauge.sampleAfterMs;
   }
 
   append(records: readonly BinlogRecord[], options: { readonly lazy?: boolean } = {}): Promise<void> {
@@ -101,12 +112,21 @@ export class SegmentedBinlog implements Binlog {
     if (log !== undefined) log.releasedIndex = Math.max(log.releasedIndex, Math.min(index, log.lastIndex));
   }
 
-  async purge(): Promise<void> {
-    await this.gauge.sample();
-    await this.purger.run();
+  async sampleSpace(): Promise<Space> {
+    await this.room.look();
+    return this.gauge.space;
+  }
+
+  purge(): Promise<void> {
+    return this.purger.run();
+  }
+
+  stopWaiting(): void {
+    this.room.close();
   }
 
   async close(): Promise<void> {
+    this.stopWaiting();
     await this.purger.settled();
     const waiting = this.queue.length > 0;
     this.urgent = this.queue.length;
@@ -180,7 +200,7 @@ export class SegmentedBinlog implements Binlog {
     const current = this.current!;
     const bytes = this.encode(batch, current.segment, file.lengthBytes);
     if (bytes.length === 0) return;
-    await file.append([bytes]);
+    await this.appendWhole(file, current.segment, bytes);
     await file.sync();
     current.bytes = file.lengthBytes;
     this.durableSegment = current.segment;
@@ -188,6 +208,16 @@ export class SegmentedBinlog implements Binlog {
     this.figures.batches += 1;
     this.figures.bytes += bytes.length;
     this.gauge.wrote(bytes.length);
+  }
+
+  /** All or nothing. The index holds the records' places already, so they must come to stand there and nowhere else. */
+  private appendWhole(file: AppendFile, segment: number, bytes: Buffer): Promise<void> {
+    const { lengthBytes } = file;
+    return this.room.write(
+      bytes.length,
+      () => file.append([bytes]),
+      () => cutBack(this.files, file, segment, lengthBytes),
+    );
   }
 
   /** Records take effect one after the other: what a record means may depend on the one before it. */
@@ -224,15 +254,30 @@ export class SegmentedBinlog implements Binlog {
     if (this.file !== undefined && this.file.lengthBytes < this.options.segmentBytes) return this.file;
     const segment = (this.current?.segment ?? 0) + 1;
     invariant(segment <= SEGMENT_NUMBER_MAX, 'segment numbers are used up', { segment });
-    const previousEndBytes = this.file?.lengthBytes ?? 0;
     await this.file?.close();
-    const file = await this.files.create(segmentPath(segment));
-    const { lastReplicaId } = this.index;
-    await file.append([encodeSegmentHeader({ segment, previousEndBytes, lastReplicaId })]);
-    await file.sync();
-    await this.files.syncFolder(BINLOG_FOLDER);
+    this.file = undefined;
+    const file = await this.room.write(
+      SMALL_RECORD_BYTES,
+      () => this.beginSegment(segment),
+      () => abandonSegment(this.files, segment),
+    );
     this.index.segments.push({ segment, bytes: file.lengthBytes });
     this.file = file;
+    return file;
+  }
+
+  private async beginSegment(segment: number): Promise<AppendFile> {
+    const previousEndBytes = this.current?.bytes ?? 0;
+    const { lastReplicaId } = this.index;
+    const file = await this.files.create(segmentPath(segment));
+    try {
+      await file.append([encodeSegmentHeader({ segment, previousEndBytes, lastReplicaId })]);
+      await file.sync();
+      await this.files.syncFolder(BINLOG_FOLDER);
+    } catch (why) {
+      await file.close();
+      throw why;
+    }
     return file;
   }
 

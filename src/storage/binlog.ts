@@ -4,6 +4,8 @@
  * `openBinlog` (binlog-recovery.ts) replays the segments and hands out the Binlog with what it found of each replica.
  */
 
+import type { Space } from './disk-gauge.js';
+
 /** Node-local, never reused: keys the frames of one replica's life on this node. */
 export type ReplicaId = number;
 
@@ -68,7 +70,7 @@ export interface BinlogFigures {
 export interface Binlog {
   /**
    * Resolves when the records are durable. One write and one sync are in flight at a time; what is appended meanwhile goes as
-   * the next batch. A rejection is final: the caller stops the process.
+   * the next batch. A rejection is final: the caller stops the process. Where the disk is full it stays open until there is room.
    * `lazy` records (a mere new commit index) ask for no sync of their own and ride with the next that does.
    */
   append(records: readonly BinlogRecord[], options?: { readonly lazy?: boolean }): Promise<void>;
@@ -84,9 +86,14 @@ export interface Binlog {
   purge(): Promise<void>;
   readonly sizeBytes: number;
   readonly figures: Readonly<BinlogFigures>;
-  /** The disk is nearly full: refuse what makes the log grow. Sampled now and then, and by purge(). */
-  readonly freeBytesLow: boolean;
+  /** How much room the disk had at the last sample: taken as the log grows, and by `sampleSpace`. */
+  readonly space: Space;
+  /** When `sampleSpace` is to be called again. A batch that waits for room is tried again by it. */
+  readonly sampleAfterMs: number;
+  sampleSpace(): Promise<Space>;
   readonly lastReplicaId: ReplicaId;
+  /** The process stops: what waits for room, now and later, is rejected with DiskFull. */
+  stopWaiting(): void;
   close(): Promise<void>;
 }
 
@@ -95,7 +102,7 @@ export interface BinlogOptions {
   readonly segmentBytes: number;
   /** purge() acts when the log is larger than this. */
   readonly binlogBytesMax: number;
-  /** Below this many free bytes, appends of entries are refused by the slot layer (see freeBytesLow). */
+  /** With fewer free bytes the disk is low, below half of it what is left is kept in reserve (disk-gauge.ts). */
   readonly freeBytesMin: number;
   readonly onPinned: (replicaId: ReplicaId) => void;
 }

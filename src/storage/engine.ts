@@ -9,15 +9,23 @@
  * - What an engine holds when it is opened is durable from then on, whoever wrote it and synced or not: else a batch that was under way
  *   at the death of one process would be believed by the next, and lost to a power cut after that.
  * - An iterator sees the store as it was when the iterator was made.
- * - A rejected write is final: the caller stops the process.
+ * - A rejected write is final: the caller stops the process. But for one that asked to be rejected where the disk is full.
  */
 export interface Engine {
   get(key: Buffer): Promise<Buffer | undefined>;
   /** In the order asked. */
   getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]>;
-  write(batch: readonly EngineWrite[], options: { readonly sync: boolean }): Promise<void>;
+  write(batch: readonly EngineWrite[], options: WriteOptions): Promise<void>;
   iterate(range: EngineRange): EngineIterator;
+  /** The process stops: writes that wait for room, now and later, are rejected with DiskFull. */
+  readonly stopWaiting?: () => void;
   close(): Promise<void>;
+}
+
+export interface WriteOptions {
+  readonly sync: boolean;
+  /** Where the disk is full a write waits until there is room (steady-engine.ts), unless it asks to be rejected: with DiskFull. */
+  readonly whenFull?: 'reject';
 }
 
 export type EngineWrite =

@@ -6,7 +6,8 @@
  * - After a crash, unsynced bytes may be there in part, and zeros that nobody appended may follow a file's end.
  * - A created, renamed or removed name survives only once a later `syncFolder` of its folder has resolved.
  * - Calls on one file are made one after the other; a rejected `append` or `sync` is final: the caller stops the
- *   process, because what is on disk is then unknown (fsyncgate).
+ *   process, because what is on disk is then unknown (fsyncgate). An `append` that found no room (`isDiskFull`) is not: a part of
+ *   it may be in the file, which `truncate` takes off, and then it may be tried again. A `sync` never rejects with `isDiskFull`.
  */
 export interface Files {
   makeFolder(path: string): Promise<void>;

@@ -14,6 +14,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, statfs, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isDiskFull, SyncFailed } from './disk-full.js';
 import type { AppendFile, Files } from './files.js';
 
 export interface NodeFilesOptions {
@@ -36,7 +37,7 @@ export function nodeFiles(root: string, options: NodeFilesOptions = {}): Files {
     const durable = sync === 'onWrite' ? constants.O_DSYNC : 0;
     const handle = await open(at(path), constants.O_WRONLY | durable | flags);
     const { size } = await handle.stat();
-    return new NodeAppendFile(handle, size, sync === 'onWrite', zerosAheadBytes);
+    return new NodeAppendFile(handle, path, size, sync === 'onWrite', zerosAheadBytes);
   };
   return {
     makeFolder: async (path) => {
@@ -64,13 +65,17 @@ class NodeAppendFile implements AppendFile {
   private filling: Promise<void> | undefined;
   private dirty: boolean;
   private failed: unknown;
+  /** Without room for them there are none until the next cut. */
+  private zerosAheadBytes: number;
 
   constructor(
     private readonly handle: FileHandle,
+    private readonly path: string,
     length: number,
     private readonly durableWrites: boolean,
-    private zerosAheadBytes: number,
+    private readonly zerosAheadBytesMax: number,
   ) {
+    this.zerosAheadBytes = zerosAheadBytesMax;
     this.length = length;
     this.writtenBytes = length;
     // What was there before may have been written by a process that was killed before it synced.
@@ -88,6 +93,7 @@ class NodeAppendFile implements AppendFile {
     if (this.failed !== undefined) throw this.failed;
     if (bytes <= SMALL_APPEND_BYTES) this.fillAhead(end);
     await writeAll(this.handle, chunks, this.length);
+    if (this.failed !== undefined) throw this.failed;
     this.length = end;
     this.writtenBytes = Math.max(this.writtenBytes, end);
     this.dirty ||= !this.durableWrites;
@@ -96,7 +102,7 @@ class NodeAppendFile implements AppendFile {
   async sync(): Promise<void> {
     if (this.failed !== undefined) throw this.failed;
     if (!this.dirty) return;
-    await this.handle.datasync();
+    await synced(this.path, this.handle.datasync());
     this.dirty = !this.durableWrites;
   }
 
@@ -105,6 +111,7 @@ class NodeAppendFile implements AppendFile {
     await this.handle.truncate(lengthBytes);
     this.length = lengthBytes;
     this.writtenBytes = lengthBytes;
+    this.zerosAheadBytes = this.zerosAheadBytesMax;
     this.dirty = true;
   }
 
@@ -126,10 +133,10 @@ class NodeAppendFile implements AppendFile {
   private async fill(from: number, bytes: number): Promise<void> {
     try {
       await writeAll(this.handle, [zeros(bytes)], from);
-      if (!this.durableWrites) await this.handle.datasync();
+      if (!this.durableWrites) await synced(this.path, this.handle.datasync());
       this.writtenBytes = Math.max(this.writtenBytes, from + bytes);
     } catch (error) {
-      if (codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT') this.zerosAheadBytes = 0;
+      if (isDiskFull(error)) this.zerosAheadBytes = 0;
       else this.failed = error;
     } finally {
       this.filling = undefined;
@@ -187,7 +194,7 @@ async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(temporary, 'w');
   try {
     await handle.writeFile(bytes);
-    await handle.sync();
+    await synced(path, handle.sync());
   } finally {
     await handle.close();
   }
@@ -198,10 +205,17 @@ async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
 async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
-    await handle.sync();
+    await synced(path, handle.sync());
   } finally {
     await handle.close();
   }
+}
+
+/** A sync that fails is told apart from a write that does: it is never tried again. */
+function synced(path: string, syncing: Promise<void>): Promise<void> {
+  return syncing.catch((why) => {
+    throw new SyncFailed(path, why);
+  });
 }
 
 async function orMissing<Value>(pending: Promise<Value>): Promise<Value | undefined> {

@@ -317,7 +317,7 @@ test('refusals and unknown outcomes, in words that a client can act on', async (
   assert.match(await answered('SET a 1', refusing('busy')), /^-TRYAGAIN /);
   assert.match(await answered('SET a 1', refusing('timeout')), /^-TRYAGAIN .* not executed/);
   assert.match(await answered('SET a 1', refusing('tooLarge')), /^-ERR .*proposal-bytes-max/);
-  assert.match(await answered('SET a 1', refusing('diskFull')), /^-ERR the disk is nearly full/);
+  assert.match(await answered('SET a 1', refusing('diskFull')), /^-MISCONF the disk is nearly full/);
   assert.match(await answered('SET a 1', (one) => one.fleet.down(2)), /^-UNCERTAIN /);
   const waiting = client.send('GET a');
   await world.fleet.clock.pass(2500);

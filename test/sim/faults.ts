@@ -98,7 +98,7 @@ export class Faults {
     if (world.placement.pm === undefined) world.placement.start();
     for (const machine of world.machines) {
       if (machine.life !== undefined) machine.life.pausedUntilUs = 0;
-      machine.setDiskFull(false);
+      machine.fillDisk(undefined);
       machine.slowness = 1;
       world.bootIfDown(machine);
     }
@@ -260,11 +260,13 @@ export class Faults {
     return `a checkpoint on machine ${machine.number}`;
   }
 
-  private diskFull({ fault, machine }: Strike): string | undefined {
+  /** Low, down to the reserve, or at once without room for a single write. */
+  private diskFull({ fault, machine, random }: Strike): string | undefined {
     if (machine.life === undefined) return undefined;
-    machine.setDiskFull(true);
-    this.after(fault.durationUs, () => machine.setDiskFull(false));
-    return `the disk of machine ${machine.number} is full`;
+    const share = pick(random, [0.75, 0.4, 0.02, 0]);
+    machine.fillDisk(share);
+    this.after(fault.durationUs, () => machine.fillDisk(undefined));
+    return `the disk of machine ${machine.number} has ${share} of what it should have free`;
   }
 
   private slowDisk({ fault, machine, random }: Strike): string {

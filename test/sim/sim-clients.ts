@@ -160,7 +160,7 @@ export class SimClient {
 const READONLY: Command = { argv: ['READONLY'], settle: () => {} };
 
 /** These say that nothing happened and nothing will. */
-const REFUSALS = ['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'ERR the disk is nearly full'];
+const REFUSALS = ['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MISCONF the disk is nearly full'];
 
 export function fateOf(command: Command, reply: Reply): Fate {
   if (reply.kind !== 'error') return 'done';

@@ -206,8 +206,12 @@ export class SimFiles implements Files {
       },
       append: (chunks) =>
         effect('append', () => {
-          this.take(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-          for (const chunk of chunks) grow(inode, chunk);
+          for (const chunk of chunks) {
+            const fits = Math.min(chunk.length, Math.max(0, this.freeNow()));
+            grow(inode, chunk.subarray(0, fits));
+            // As a file system does: what there was room for is written.
+            if (fits < chunk.length) throw systemError('ENOSPC', path);
+          }
         }),
       sync: () =>
         effect('sync', () => {

@@ -14,6 +14,7 @@ import type { NodeSettings } from '../../src/node/settings.js';
 import { type Random, seededRandom } from '../../src/random.js';
 import type { PlacementClient } from '../../src/rpc/topology.js';
 import type { BinlogEntry } from '../../src/storage/binlog.js';
+import { DiskFull } from '../../src/storage/disk-full.js';
 import type { Engine } from '../../src/storage/engine.js';
 import type { Files } from '../../src/storage/files.js';
 import { MemoryEngine } from '../../src/storage/memory-engine.js';
@@ -83,7 +84,8 @@ export class SimMachine {
   engine: MemoryEngine;
   private transport: SimTransport | undefined;
   private readonly diskDice: Random;
-  private diskFull = false;
+  /** Of the mark, how much is left of a disk that is filling up; undefined: it is not. */
+  private leftOfMark: number | undefined;
 
   /** `number` counts from 1 and names the machine; its node id is PM's to give. */
   constructor(
@@ -145,20 +147,22 @@ export class SimMachine {
     this.transport = undefined;
   }
 
-  /** Full: less is left than nodes want to have, and more than they need until they notice. */
-  setDiskFull(full: boolean): void {
-    this.diskFull = full;
-    if (!full) this.files.capacityBytes = CAPACITY_BYTES;
-    else if (this.life !== undefined) void this.fillDisk();
+  /** Less is left than nodes want to have: such a share of it. Undefined: as much as anybody wants. */
+  fillDisk(leftOfMark: number | undefined): void {
+    this.leftOfMark = leftOfMark;
+    if (leftOfMark === undefined) this.files.capacityBytes = CAPACITY_BYTES;
+    else if (this.life !== undefined) void this.fill();
   }
 
   /** The question how much is used may be answered late, by a machine that was paused: then the disk may be mended already. */
-  private async fillDisk(): Promise<void> {
+  private async fill(): Promise<void> {
     const { files } = this;
     files.capacityBytes = CAPACITY_BYTES;
     const usedBytes = CAPACITY_BYTES - (await files.freeBytes());
-    if (this.diskFull)
-      files.capacityBytes = usedBytes + Math.floor(this.parts.settings.binlog.freeBytesMin * 0.75);
+    const { leftOfMark } = this;
+    if (leftOfMark === undefined) return;
+    this.parts.counted(leftOfMark < STARVING_SHARE ? 'disk without room' : 'disk with little room');
+    files.capacityBytes = usedBytes + Math.floor(this.parts.settings.binlog.freeBytesMin * leftOfMark);
   }
 
   private async open(life: ProcessLife): Promise<void> {
@@ -195,7 +199,8 @@ export class SimMachine {
       },
       placement: (key, identity) => parts.placement(this, life, key, identity),
       fatal: (why) => {
-        if (life.alive) parts.fatal(this, why);
+        // What a node that stops gives up is no trouble of its.
+        if (life.alive && !(why instanceof DiskFull)) parts.fatal(this, why);
       },
     };
   }
@@ -227,6 +232,9 @@ export class SimMachine {
     return this.slowed(20 + this.diskDice.below(slow ? slowSyncUsMax : syncUsMax));
   }
 }
+
+/** A node on a disk with less than this is not likely to notice before a write fails. */
+export const STARVING_SHARE = 0.1;
 
 /** Slow, not dead. */
 const SLOWED_US_MAX = 2_000_000;

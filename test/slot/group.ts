@@ -15,6 +15,7 @@ import type { SlotSnapshots } from '../../src/slot/snapshot-install.js';
 import type { SnapshotSettings } from '../../src/slot/snapshot-sender.js';
 import { SlotState } from '../../src/slot/state.js';
 import type { Binlog, BinlogEntry, BinlogRecord } from '../../src/storage/binlog.js';
+import { AMPLE } from '../../src/storage/disk-gauge.js';
 import { MemoryEngine } from '../../src/storage/memory-engine.js';
 import { VirtualClock } from '../pm/virtual-env.js';
 import { CHECKPOINT } from './home.js';
@@ -70,7 +71,8 @@ export class HandBinlog implements Binlog {
   prompt = true;
   readonly sizeBytes = 0;
   readonly figures = { batches: 0, records: 0, entries: 0, bytes: 0 };
-  readonly freeBytesLow = false;
+  readonly space = AMPLE;
+  readonly sampleAfterMs = 1000;
   readonly lastReplicaId = 0;
   readonly batches: (readonly BinlogRecord[])[] = [];
   released = 0;
@@ -116,7 +118,13 @@ export class HandBinlog implements Binlog {
     this.released = index;
   }
 
+  async sampleSpace(): Promise<typeof AMPLE> {
+    return AMPLE;
+  }
+
   async purge(): Promise<void> {}
+
+  stopWaiting(): void {}
 
   async close(): Promise<void> {}
 

@@ -135,7 +135,7 @@ class TreeLife<Tree extends { root: TreeRoot }> {
     await this.finish();
     const { root, rows, seed } = this;
     const number = this.saved.number + 1;
-    const batch: EngineWrite[] = [...pageWrites(seed, this.pool.freeze())];
+    const batch: EngineWrite[] = [...pageWrites(seed, this.pool.freeze(), false)];
     batch.push({ kind: 'put', key: rootKey(seed), value: Buffer.from(JSON.stringify({ number, root })) });
     this.disk.hold();
     this.saving = { number, root, rows, done: this.disk.engine.write(batch, { sync: true }) };
@@ -234,7 +234,8 @@ class PoolRun implements PageEditor {
   }
 
   commit(): void {
-    for (const { at, content } of this.written.values()) this.pool.publish(at, content);
+    for (const { at, content } of this.written.values())
+      this.pool.publish(at, content, Number.POSITIVE_INFINITY);
   }
 
   private find(at: PageOfLife): TreePage | undefined {

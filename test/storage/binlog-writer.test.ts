@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvariantError } from '../../src/assert.js';
+import { AMPLE, LOW, RESERVED } from '../../src/storage/disk-gauge.js';
 import { SimFiles } from '../sim/sim-files.js';
 import { append, birth, entry, hardState, open, run } from './log-model.js';
 
@@ -276,15 +277,17 @@ test('a nearly full disk shows before it is full, and goes away by itself', asyn
   const files = new SimFiles();
   files.capacityBytes = 1_000_000;
   const { binlog } = await open(files, undefined, { freeBytesMin: 500_000 });
-  await binlog.purge();
-  assert.equal(binlog.freeBytesLow, false);
+  assert.equal(await binlog.sampleSpace(), AMPLE);
   files.capacityBytes = 400_000;
-  await binlog.purge();
-  assert.equal(binlog.freeBytesLow, true);
+  assert.equal(await binlog.sampleSpace(), LOW);
   files.capacityBytes = 520_000;
-  await binlog.purge();
-  assert.equal(binlog.freeBytesLow, true, 'not back at the very mark');
+  assert.equal(await binlog.sampleSpace(), LOW, 'not back at the very mark');
+  files.capacityBytes = 240_000;
+  assert.equal(await binlog.sampleSpace(), RESERVED);
+  files.capacityBytes = 300_000;
+  assert.equal(await binlog.sampleSpace(), RESERVED, 'nor out of the reserve');
+  files.capacityBytes = 400_000;
+  assert.equal(await binlog.sampleSpace(), LOW);
   files.capacityBytes = 700_000;
-  await binlog.purge();
-  assert.equal(binlog.freeBytesLow, false);
+  assert.equal(await binlog.sampleSpace(), AMPLE);
 });

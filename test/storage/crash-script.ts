@@ -79,7 +79,7 @@ class Script {
     const pending: Promise<void>[] = [];
     for (let step = 0; step < 60; step++) {
       this.release(binlog);
-      if (this.random.below(6) === 0) pending.push(binlog.purge());
+      if (this.random.below(6) === 0) pending.push(binlog.sampleSpace().then(() => binlog.purge()));
       else pending.push(this.append(binlog));
       if (this.random.below(3) === 0) await Promise.all(pending.splice(0));
     }

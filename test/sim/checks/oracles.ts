@@ -4,11 +4,13 @@
  * Each promise has a file of its own: elections, logs, applied, durability, reads, ledger, bounds. What clients see is judged at the end
  * (judge.ts, dumps.ts), and that nothing hangs (rest.ts). Whatever is asked after each event costs only what is new.
  */
+
 import type { NodeObserver } from '../../../src/node/node.js';
 import type { NodeSlot } from '../../../src/node/replicas.js';
 import type { NodeSettings } from '../../../src/node/settings.js';
 import type { Message } from '../../../src/raft/message.js';
 import type { RaftCodec } from '../../../src/rpc/codec.js';
+import { decodePulse } from '../../../src/rpc/pulse-codec.js';
 import type { Lane } from '../../../src/rpc/transport.js';
 import { decodeSnapshotAck, decodeSnapshotMessage } from '../../../src/slot/snapshot-codec.js';
 import type { Owner } from '../scheduler.js';
@@ -84,6 +86,7 @@ export class Oracles {
     if (lane === 'snapshot') tell.counted(`snapshot ${decodeSnapshotMessage(bytes).kind}`);
     if (lane === 'snapshotAck') tell.counted(`snapshot ${decodeSnapshotAck(bytes).kind}`);
     if (!RAFT_LANES.has(lane)) return;
+    if (decodePulse(bytes) !== undefined) return;
     for (const { groupId, message } of this.parts.codec.decodeFrames(bytes)) {
       this.durability.said(groupId, message);
       this.parts.said?.(groupId, message);
