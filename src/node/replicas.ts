@@ -15,6 +15,7 @@ import type { Reply } from '../resp/reply.js';
 import { type Birth, decodeBirth, encodeBirth, incarnationOf, memberOf, nodeOf } from '../slot/birth.js';
 import type { Checkpointer } from '../slot/checkpoint.js';
 import type { StateMachine } from '../slot/machine.js';
+import { noPoolFigures } from '../slot/pool-figures.js';
 import type { Pump } from '../slot/pump.js';
 import type { SlotRequest } from '../slot/requests.js';
 import { Slot, type SlotSettings } from '../slot/slot.js';
@@ -64,6 +65,8 @@ export class Replicas {
   private readonly arousal: Arousal;
   /** Sampled by the node: new writes are refused while it is true. */
   diskLow = false;
+  /** What the slots' pools have had to do, since the start. */
+  readonly figures = noPoolFigures();
 
   constructor(private readonly parts: ReplicasParts) {
     this.lastReplicaId = parts.binlog.lastReplicaId;
@@ -251,6 +254,7 @@ export class Replicas {
       applyHeld: checkpointer.held,
       sharers: () => this.byGroup.size,
       diskLow: () => this.diskLow,
+      figures: this.figures,
       isDown: this.parts.isDown,
       fatal,
     });

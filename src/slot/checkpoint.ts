@@ -197,6 +197,7 @@ export class Checkpointer {
       if (taken.length > 0) await this.write(taken);
     }
     await this.clearGarbage();
+    this.clearedSteps = 0;
     const states = [...this.slots].map(({ state }) => state);
     await this.reclaimer.round(states, () => this.takeStep());
   }
