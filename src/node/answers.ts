@@ -24,6 +24,7 @@ const REFUSALS: Readonly<Record<(RouteOutcome & { kind: 'refused' })['why'], Rep
   busy: error('TRYAGAIN too many requests wait for this slot'),
   timeout: error('TRYAGAIN the command waited too long and was not executed'),
   tooLarge: error('ERR the command is larger than proposal-bytes-max'),
+  replyTooLarge: error('ERR the reply is larger than client-output-buffer-max'),
   diskFull: error('MISCONF the disk is nearly full: commands that may need more room are refused'),
 };
 

@@ -108,7 +108,7 @@ export const nodeConfigSchema = z.object({
   dirtyBytesMax: bytes(MIB, 256 * MIB).describe('applying waits for the checkpoint beyond this'),
   checkpointIntervalMs: ms(10, 5000).describe('between two checkpoints when little is dirty'),
   checkpointBytesMax: bytes(64 * 1024, 16 * MIB).describe(
-    'a checkpoint batch takes no further slot beyond this',
+    'size of a checkpoint batch; applying waits while its slot alone has this much to be written',
   ),
   outstandingRequestsMax: z
     .int()
@@ -165,6 +165,7 @@ export function settingsOf(config: NodeConfig): NodeSettings {
       readRoundsMax: 2,
       logTailBytes: config.logTailBytes,
       poolBytes: config.poolBytes,
+      readBytesMax: config.clientOutputBufferMax,
       campaignStaggerMs: CAMPAIGN_STAGGER_MS,
     },
     snapshot: {

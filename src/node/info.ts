@@ -47,6 +47,7 @@ export function nodeView(
       ['Server', serverSection(node(), figures)],
       ['Clients', [['connected_clients', String(figures.connections())]]],
       ['Memory', [['used_memory', String(figures.memoryBytes())]]],
+      ['Pool', poolSection(node())],
       ['Persistence', persistenceSection(node())],
       ['Stats', statsSection(figures)],
       ['Replication', replicationSection(node())],
@@ -90,6 +91,24 @@ function persistenceSection(node: Node): Section {
     ['binlog_bytes', String(node.binlog.sizeBytes)],
     ['dirty_bytes', String(node.checkpointer.dirtyBytes)],
     ['disk_low', node.replicas.diskLow ? '1' : '0'],
+  ];
+}
+
+/** The buffer pools of this node's slots together. */
+function poolSection({ replicas, checkpointer, settings }: Node): Section {
+  const { figures } = replicas;
+  const poolBytes = [...replicas.all].reduce((sum, { state }) => sum + state.poolBytes, 0);
+  return [
+    ['pool_bytes', String(poolBytes)],
+    ['pool_bytes_max', String(settings.slot.poolBytes)],
+    ['pool_dirty_bytes', String(checkpointer.dirtyBytes)],
+    ['pool_faults', String(figures.faults)],
+    ['pool_reruns_most', String(figures.rerunsMost)],
+    ['pool_records_loaded', String(figures.recordsLoaded)],
+    ['pool_pages_loaded', String(figures.pagesLoaded)],
+    ['pool_records_evicted', String(figures.recordsEvicted)],
+    ['pool_pages_evicted', String(figures.pagesEvicted)],
+    ['reads_refused', String(figures.readsRefused)],
   ];
 }
 

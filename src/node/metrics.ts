@@ -2,6 +2,7 @@
  * The node's Prometheus metrics: read off the node when scraped, so that nothing is counted twice on the hot path.
  */
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { PoolFigures } from '../slot/pool-figures.js';
 import type { ProcessFigures } from './info.js';
 import type { Node } from './node.js';
 
@@ -31,6 +32,7 @@ export function nodeMetrics(node: Node, figures: ProcessFigures): Registry {
   gauge('reclaiming', 'Replicas that may have pages of keys that are gone left to remove', () =>
     sum((slot) => (slot.state.pages.mayReclaim ? 1 : 0)),
   );
+  poolMetrics(gauge, node);
   gauge('requests_outstanding', 'Requests taken and not answered', () =>
     sum((slot) => slot.requests.outstanding),
   );
@@ -57,4 +59,19 @@ export function nodeMetrics(node: Node, figures: ProcessFigures): Registry {
   gauge('topology_epoch', 'Epoch of the topology in use', () => node.topology().epoch);
   gauge('placement_up', '1 while the placement manager is reachable', () => (node.placementUp ? 1 : 0));
   return registry;
+}
+
+function poolMetrics(gauge: (name: string, help: string, read: () => number) => void, node: Node): void {
+  const figures = (): PoolFigures => node.replicas.figures;
+  gauge(
+    'pool_faults_total',
+    'Runs that lacked something in memory, each time they did',
+    () => figures().faults,
+  );
+  gauge('pool_reruns_most', 'Most times that one run was begun again', () => figures().rerunsMost);
+  gauge('pool_records_loaded_total', 'Records read from the engine', () => figures().recordsLoaded);
+  gauge('pool_pages_loaded_total', 'Pages read from the engine', () => figures().pagesLoaded);
+  gauge('pool_records_evicted_total', 'Records dropped from memory', () => figures().recordsEvicted);
+  gauge('pool_pages_evicted_total', 'Pages dropped from memory', () => figures().pagesEvicted);
+  gauge('reads_refused_total', 'Reads whose reply would be too large', () => figures().readsRefused);
 }

@@ -15,6 +15,7 @@ import type { Reply } from '../resp/reply.js';
 import { type Birth, decodeBirth, encodeBirth, incarnationOf, memberOf, nodeOf } from '../slot/birth.js';
 import type { Checkpointer } from '../slot/checkpoint.js';
 import type { StateMachine } from '../slot/machine.js';
+import { noPoolFigures } from '../slot/pool-figures.js';
 import type { Pump } from '../slot/pump.js';
 import type { SlotRequest } from '../slot/requests.js';
 import { Slot, type SlotSettings } from '../slot/slot.js';
@@ -65,6 +66,8 @@ export class Replicas {
   private working: Promise<void> = Promise.resolve();
   private readonly arousal: Arousal;
   readonly spaces = new Spaces();
+  /** What the slots' pools have had to do, since the start. */
+  readonly figures = noPoolFigures();
 
   constructor(private readonly parts: ReplicasParts) {
     this.lastReplicaId = parts.binlog.lastReplicaId;
@@ -262,6 +265,7 @@ export class Replicas {
       applyHeld: checkpointer.held,
       sharers: () => this.byGroup.size,
       diskLow: (asked, group) => this.spaces.refuses(asked.status, group),
+      figures: this.figures,
       isDown: this.parts.isDown,
       fatal,
     });

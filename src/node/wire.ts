@@ -21,7 +21,14 @@ import { type CommandGroup, decodeArgv, decodeList, encodeArgv } from '../slot/e
 import type { RefusalReason } from '../slot/requests.js';
 
 const VERSION = 1;
-const REASONS: readonly RefusalReason[] = ['notLeader', 'busy', 'tooLarge', 'diskFull', 'timeout'];
+const REASONS: readonly RefusalReason[] = [
+  'notLeader',
+  'busy',
+  'tooLarge',
+  'diskFull',
+  'timeout',
+  'replyTooLarge',
+];
 
 export type WireRequest =
   | {

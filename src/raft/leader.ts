@@ -101,7 +101,6 @@ export class Leader {
       case 'readIndex':
         this.wake();
         this.reads.add(message.context, message.from);
-        // It can't answer before it has applied what it is about to be told.
         this.replication.noticeNow();
         return undefined;
       default:
@@ -274,9 +273,8 @@ export class Leader {
       if (entry.term === term) this.uncommittedBytes -= entry.data.length;
     }
     log.commitTo(index);
-    this.replication.committed();
-    if (index >= this.configurationIndex && this.configurationIndex > log.appliedIndex)
-      this.replication.noticeNow();
+    const isConfiguration = index >= this.configurationIndex && this.configurationIndex > log.appliedIndex;
+    this.replication.committed(isConfiguration);
   }
 
   private serveReads(): void {

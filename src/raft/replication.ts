@@ -58,15 +58,16 @@ export class Replication {
   }
 
   /** There is a new commit: under load the next entries will tell of it, and save a message and its answer. */
-  committed(): void {
+  committed(atOnce: boolean): void {
     const { nowMs, settings } = this.state;
     const { commitNoticeMs } = settings;
-    if (commitNoticeMs === 0 || this.noticeArmed) return;
+    if (atOnce) this.noticeNow();
+    if (atOnce || commitNoticeMs === 0 || this.noticeArmed) return;
     this.noticeDueMs = (Math.floor(nowMs / commitNoticeMs) + 1) * commitNoticeMs;
     this.noticeArmed = true;
   }
 
-  /** Somebody waits for followers to know of the commit. */
+  /** A follower has a read that waits until it has applied what it is to be told of, or a configuration waits for all. */
   noticeNow(): void {
     this.noticeDueMs = this.state.nowMs;
   }

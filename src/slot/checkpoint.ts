@@ -199,6 +199,7 @@ export class Checkpointer {
     }
     try {
       await this.clearGarbage();
+      this.clearedSteps = 0;
       const states = [...this.slots].map(({ state }) => state);
       await this.reclaimer.round(states, () => this.takeStep());
     } catch (why) {

@@ -58,6 +58,11 @@ export interface PageOfLife {
   readonly page: PageNumber;
 }
 
+/** What must stay in memory, by name. */
+export interface Pinned {
+  has(name: string): boolean;
+}
+
 /** What a map entry, a cell, and a page's objects cost beside its strings; measured, rounded up. */
 const PAGE_OVERHEAD_BYTES = 608;
 const ROW_OVERHEAD_BYTES = 16;
@@ -177,17 +182,21 @@ export class PagePool {
     }
   }
 
-  /** Brings pages into memory; one that came meanwhile stays. `still`: whether what was read may yet be taken for the newest. */
+  /**
+   * Brings pages into memory and answers how many bytes; one that came meanwhile stays. `still`: whether what was read may yet be
+   * taken for the newest.
+   */
   async load(
     engine: Engine,
     stateId: number,
     needs: readonly PageOfLife[],
     still: () => boolean,
-  ): Promise<void> {
+  ): Promise<number> {
     const { retirements } = this;
     const missing = needs.filter(({ life, page }) => !this.shelves.get(life.name)?.cells.has(page));
     const rows = await engine.getMany(missing.map(({ life, page }) => pageKey(stateId, life, page)));
-    if (!still()) return;
+    if (!still()) return 0;
+    const before = this.bytes;
     missing.forEach(({ life, page }, i) => {
       const bytes = rows[i];
       // What died meanwhile needs no page; a living key's page that is nowhere would be asked for again for ever.
@@ -196,19 +205,24 @@ export class PagePool {
       const shelf = this.shelfOf(life);
       if (!shelf.cells.has(page)) this.put(shelf, page, cellOf(decodePage(bytes)));
     });
+    return this.bytes - before;
   }
 
-  /** Drops clean pages, oldest life first, until at most `bytes` are held; those not read lately before the others. */
-  evict(bytes: number, pinned: ReadonlySet<string>): void {
-    this.evictFrom(bytes, pinned, true);
-    this.evictFrom(bytes, pinned, false);
+  /**
+   * Drops clean pages, oldest life first, until at most `bytes` are held, or `most` are dropped: answers how many; those not read
+   * lately before the others.
+   */
+  evict(bytes: number, pinned: Pinned, most: number): number {
+    const first = this.evictFrom(bytes, pinned, most, true);
+    return first + this.evictFrom(bytes, pinned, most - first, false);
   }
 
-  private evictFrom(bytes: number, pinned: ReadonlySet<string>, sparesUsed: boolean): void {
+  private evictFrom(bytes: number, pinned: Pinned, most: number, sparesUsed: boolean): number {
+    let dropped = 0;
     for (const [name, shelf] of this.shelves) {
       const writing = this.frozen?.shelves.get(name)?.cells;
       for (const [page, cell] of shelf.cells) {
-        if (this.bytes <= bytes) return;
+        if (this.bytes <= bytes || dropped >= most) return dropped;
         if (shelf.dirty.get(page) === cell || writing?.get(page) === cell) continue;
         if (sparesUsed && cell.used) {
           cell.used = false;
@@ -216,10 +230,12 @@ export class PagePool {
         }
         if (pinned.has(pinName({ life: shelf.life, page }))) continue;
         this.drop(shelf, page, cell);
+        dropped++;
         shelf.whole = false;
       }
       if (shelf.cells.size === 0) this.shelves.delete(name);
     }
+    return dropped;
   }
 
   private shelfOf(life: Life): Shelf {

@@ -23,6 +23,9 @@ export interface ReadsHost {
   seed(): number;
   /** By the clock as it is now. */
   leaseHolds(): boolean;
+  /** One that needs more loaded than this is refused. */
+  readonly readBytesMax: number;
+  refused(): void;
 }
 
 /** What a read keeps from one run to the next. */
@@ -105,9 +108,16 @@ export class Reads<R> {
       return;
     }
     read.release = () => this.loader.ended(read);
-    void this.loader.load(needs, ranges, read).then(() => {
-      this.requests.again(read);
+    void this.loader.loadInTurn(needs, ranges, read).then(() => {
+      if (this.loader.bytesFor(read) > this.host.readBytesMax) this.refuse(read);
+      else this.requests.again(read);
       this.host.wake();
     });
+  }
+
+  /** Its reply would be too large to be sent, and holding all of it is no small thing. */
+  private refuse(read: TakenRead<R>): void {
+    this.host.refused();
+    this.requests.settleRead(read, { kind: 'refused', why: 'replyTooLarge' });
   }
 }

@@ -16,6 +16,8 @@ const RECLAIMED_PAGES = 1000;
 const RECLAIMED_LIVES_MAX = 64;
 /** Looks for reclaim rows in one round. */
 const LOOKS_MAX = 64;
+/** Unfinished lives remembered: one a state at most has any use. */
+const RESUMES_MAX = 1024;
 
 export interface Reclaimable {
   readonly stateId: number;
@@ -23,17 +25,24 @@ export interface Reclaimable {
 }
 
 export class Reclaimer {
-  /** Where the life that a round did not finish goes on: rows that were deleted still cost an iterator that walks over them. */
-  private resume: { readonly row: Buffer; readonly from: Buffer } | undefined;
+  /** Where lives that a round did not finish go on: rows that were deleted still cost an iterator that walks over them. */
+  private readonly resumes = new Map<string, Buffer>();
+
+  /** Where a round had to stop: the next begins with the state after it, so that none keeps the others waiting. */
+  private stoppedAt: Reclaimable | undefined;
 
   constructor(private readonly engine: Engine) {}
 
   /** Goes on while `mayGoOn`, which is asked before each step of removing pages. */
-  async round(states: Iterable<Reclaimable>, mayGoOn: () => boolean): Promise<void> {
+  async round(states: readonly Reclaimable[], mayGoOn: () => boolean): Promise<void> {
+    const first = this.stoppedAt === undefined ? 0 : states.indexOf(this.stoppedAt) + 1;
+    this.stoppedAt = undefined;
     let looks = 0;
-    for (const state of states) {
+    for (const state of [...states.slice(first), ...states.slice(0, first)]) {
       while (state.pages.mayReclaim && looks++ < LOOKS_MAX) {
-        if (!(await this.lookAgainIfBroken(state, mayGoOn))) return;
+        if (await this.lookAgainIfBroken(state, mayGoOn)) continue;
+        this.stoppedAt = state;
+        return;
       }
     }
   }
@@ -68,7 +77,8 @@ export class Reclaimer {
   private async clear(stateId: number, row: Buffer, mayGoOn: () => boolean): Promise<boolean> {
     const life: Life = parseReclaimKey(row);
     const { from, to } = lifeRange(stateId, life);
-    const cursor = this.engine.iterate({ from: this.resume?.row.equals(row) ? this.resume.from : from, to });
+    const name = row.toString('latin1');
+    const cursor = this.engine.iterate({ from: this.resumes.get(name) ?? from, to });
     let page = await cursor.next(RECLAIMED_PAGES);
     while (page.length > 0 && mayGoOn()) {
       await this.engine.write(
@@ -78,7 +88,10 @@ export class Reclaimer {
       page = await cursor.next(RECLAIMED_PAGES);
     }
     await cursor.close();
-    this.resume = page.length === 0 ? undefined : { row, from: page[0]![0] };
+    if (page.length === 0) this.resumes.delete(name);
+    else this.resumes.set(name, page[0]![0]);
+    // Of states that are gone nobody asks again.
+    if (this.resumes.size > RESUMES_MAX) this.resumes.clear();
     return page.length === 0;
   }
 }

@@ -16,7 +16,7 @@ export type Outcome<R> =
   /** May have happened, may yet happen, may never happen. */
   | { readonly kind: 'unknown' };
 
-export type RefusalReason = 'notLeader' | 'busy' | 'tooLarge' | 'diskFull' | 'timeout';
+export type RefusalReason = 'notLeader' | 'busy' | 'tooLarge' | 'diskFull' | 'timeout' | 'replyTooLarge';
 
 export interface SlotRequest<R> {
   /** The client connection that it came from; names one session anywhere in the cluster. */

@@ -19,10 +19,12 @@ import type { Engine } from '../storage/engine.js';
 import { EntryRun } from './apply.js';
 import { type Birth, birthConfiguration, nodeOf } from './birth.js';
 import { campaignTurn } from './campaign-turn.js';
+import { DueKeys } from './due-keys.js';
 import type { CommandGroup } from './entry.js';
 import { Loader } from './loader.js';
 import { LogTail } from './log-tail.js';
 import type { StateMachine } from './machine.js';
+import type { PoolFigures } from './pool-figures.js';
 import { Proposals } from './proposals.js';
 import { Reads } from './reads.js';
 import type { StateMeta } from './record.js';
@@ -42,6 +44,8 @@ export interface SlotSettings {
   readonly readRoundsMax: number;
   /** Applied entries kept in the binlog for followers that lag, of all the node's slots. */
   readonly logTailBytes: number;
+  /** Pages that one read may have loaded: its reply is hardly smaller, and can't be sent beyond that. */
+  readonly readBytesMax: number;
   /** Clean cells in memory, of all the node's slots; beyond its share a slot evicts, after checkpoints and before loads. */
   readonly poolBytes: number;
   /** When a leader's node is gone, each voter campaigns so much later than the one before it, so that they don't collide. */
@@ -54,6 +58,7 @@ export interface SlotParts<R> {
   readonly binlog: Binlog;
   readonly machine: StateMachine<R>;
   readonly settings: SlotSettings;
+  readonly figures: PoolFigures;
   /** Something happened that the pump should look at. */
   readonly wake: (slot: Slot<R>) => void;
   readonly send: (slot: Slot<R>, message: Message) => void;
@@ -93,6 +98,7 @@ export class Slot<R> {
   private readonly loader: Loader;
   private readonly reads: Reads<R>;
   private readonly proposals: Proposals<R>;
+  private readonly dueKeys: DueKeys;
   private closed = false;
 
   constructor(
@@ -112,12 +118,15 @@ export class Slot<R> {
     this.tail = new LogTail(recovered?.compactedIndex ?? 0, settings.logTailBytes);
     this.clock = new SlotClock(env);
     if (meta !== undefined) this.clock.observe(meta.timeMs, false);
-    this.loader = new Loader(parts.engine, state, () => settings.poolBytes / parts.sharers(), parts.fatal);
+    const poolBytes = (): number => settings.poolBytes / parts.sharers();
+    this.loader = new Loader({ ...parts, poolBytes }, state);
     this.reads = new Reads(this.requests, state, this.clock, parts.machine, this.loader, {
       seed: () => env.random.u32(),
       wake: () => this.wake(),
-      wantClock: () => this.wantClock(),
+      wantClock: () => this.dueKeys.wantClock(),
       leaseHolds: () => this.raft.leaseHolds(this.now()),
+      readBytesMax: settings.readBytesMax,
+      refused: () => parts.figures.readsRefused++,
     });
     this.installs = new Installs(parts.engine, {
       replicaId,
@@ -143,6 +152,7 @@ export class Slot<R> {
       entryBytesTarget: settings.entryBytesTarget,
       proposalBytesMax: settings.raft.proposalBytesMax,
     });
+    this.dueKeys = new DueKeys(state, this.clock, this.proposals, this);
   }
 
   get status(): RaftStatus {
@@ -192,7 +202,7 @@ export class Slot<R> {
       this.wake();
     }
     if (this.requests.outstanding > 0) this.requests.expire(nowMs);
-    if (this.isLeader && this.state.expiry.nextMs < Infinity) this.lookForDue();
+    this.dueKeys.look();
   }
 
   /** Neither the clock nor anybody waits for anything here: the pump need not look until something happens. */
@@ -319,7 +329,8 @@ export class Slot<R> {
     return this.parts.env.monotonicMs();
   }
 
-  private wake(): void {
+  /** Something is there for the pump's next turn. */
+  wake(): void {
     this.parts.wake(this);
   }
 
@@ -435,8 +446,7 @@ export class Slot<R> {
     this.raft.applied(entry.index);
     this.requests.applied(entry.index, entry.term, replies);
     this.parts.entryApplied(this, entry);
-    // An entry removes so many; those that are left want the next one at once.
-    if (this.isLeader && this.state.expiry.nextMs <= this.clock.lastStampMs) this.lookForDue();
+    this.dueKeys.entryApplied();
   }
 
   private wants(term: number, index: number): boolean {
@@ -461,21 +471,5 @@ export class Slot<R> {
     this.replayedIndex = Math.min(this.replayedIndex, this.raft.status.lastIndex);
     this.requests.passed(index);
     this.parts.snapshots.installed(this);
-  }
-
-  /** A read met a key that is dead but not removed: an entry stamped later will. */
-  private wantClock(): boolean {
-    if (!this.isLeader) return false;
-    this.proposals.wantClock();
-    this.wake();
-    return true;
-  }
-
-  /** Keys are due and nothing else moves slot time: a clock entry will. */
-  private lookForDue(): void {
-    const { expiry } = this.state;
-    expiry.tidy(this.state.judgeDue);
-    const idle = this.proposals.isIdleAt(this.appliedIndex);
-    if (idle && expiry.nextMs <= this.clock.nowMs()) this.wantClock();
   }
 }

@@ -17,7 +17,7 @@ import { DirtyCells } from './dirty.js';
 import { type Due, type DueVerdict, EXPIRIES_KEPT, ExpiryWindow } from './expiry.js';
 import { loadExpiry, readExpiries } from './expiry-index.js';
 import { expiryKey, nameOf, placeOf, recordKey } from './keys.js';
-import { type FrozenPages, type PageOfLife, PagePool } from './page-pool.js';
+import { type FrozenPages, type PageOfLife, PagePool, type Pinned } from './page-pool.js';
 import { decodeRecord, encodeRecord } from './record.js';
 import type { KeyRecord } from './txn.js';
 
@@ -28,6 +28,12 @@ export interface FrozenState {
   readonly abandonedStateIds: readonly number[];
   readonly cells: DirtyCells;
   readonly pages: FrozenPages;
+}
+
+/** How many were dropped. */
+export interface Evicted {
+  readonly records: number;
+  readonly pages: number;
 }
 
 export class SlotState {
@@ -172,8 +178,8 @@ export class SlotState {
     });
   }
 
-  /** As `load`, for pages. */
-  loadPages(needs: readonly PageOfLife[]): Promise<void> {
+  /** As `load`, for pages; answers how many bytes came. */
+  loadPages(needs: readonly PageOfLife[]): Promise<number> {
     const { stateId, generation } = this;
     const still = (): boolean => stateId === this.stateId && generation === this.generation;
     return this.pages.load(this.engine, stateId, needs, still);
@@ -223,16 +229,19 @@ export class SlotState {
     }
   }
 
-  /** Drops clean cells and pages, each in their measure, oldest first, until the pool holds at most `bytes`. */
-  evict(bytes: number, pinned: ReadonlySet<string> = NO_NAMES): void {
-    if (this.poolBytes <= bytes) return;
-    this.pages.evict(Math.floor((this.pages.bytes * bytes) / this.poolBytes), pinned);
+  /** Drops clean cells and pages, each in their measure, oldest first, until the pool holds at most `bytes` or `most` are dropped. */
+  evict(bytes: number, pinned: Pinned = NO_NAMES, most = Number.POSITIVE_INFINITY): Evicted {
+    if (this.poolBytes <= bytes) return { records: 0, pages: 0 };
+    const pages = this.pages.evict(Math.floor((this.pages.bytes * bytes) / this.poolBytes), pinned, most);
+    let records = 0;
     for (const cell of this.cells.values()) {
-      if (this.poolBytes <= bytes) return;
+      if (this.poolBytes <= bytes || pages + records >= most) break;
       if (pinned.has(cell.name) || this.dirty.has(cell) || this.frozen?.cells.has(cell)) continue;
       this.drop(cell);
+      records++;
       if (cell.record !== undefined) this.complete = false;
     }
+    return { records, pages };
   }
 
   /** Every cell that the engine does not hold yet, newest version, with a place at or after `position`. */

@@ -1,5 +1,5 @@
 /**
- * A tree of values by rank: a list, or the pieces of a long string.
+ * A tree of values by rank: a list.
  *
  * It lives as long as one run: `root` is what the run's record must keep. Bytes given in are copied; bytes given out alias pages,
  * and stay as they are. Ranks are from 0, ranges of ranks without their end; a range must not be read on after a change.

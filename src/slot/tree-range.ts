@@ -7,11 +7,13 @@
  */
 import { invariant } from '../assert.js';
 import type { ByteList } from './byte-list.js';
-import { aimAtRank, descend, type Pages, prefetchAll, READ_AHEAD_PAGES_MAX, type TreeRoot } from './tree.js';
+import { aimAtRank, descend, type Pages, prefetchAll, type TreeRoot } from './tree.js';
 import { type InnerPage, type LeafPage, rowsOf } from './tree-page.js';
 
 /** The first window, in pages. */
 const READ_AHEAD_PAGES_MIN = 4;
+/** The last: who may stop at any time should not have loaded much more than was read. */
+const WINDOW_PAGES_MAX = 256;
 
 export type Direction = 1 | -1;
 
@@ -122,7 +124,7 @@ function nameAhead(
     row += direction;
   }
   level.ahead = row;
-  window.pages = Math.min(2 * window.pages, READ_AHEAD_PAGES_MAX);
+  window.pages = Math.min(2 * window.pages, WINDOW_PAGES_MAX);
   prefetchAll(pages, wanted);
 }
 

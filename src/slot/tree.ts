@@ -3,7 +3,7 @@
  *
  *   ordered (tree-ordered.ts)        hash: field -> value; set: member -> nothing; sorted set: member -> score, and
  *                                    score and member -> nothing; stream: id -> fields
- *   positional (tree-positional.ts)  list: values by rank; a long string: pieces of one size by rank
+ *   positional (tree-positional.ts)  list: values by rank
  *
  * Every inner row counts the entries below it, so that ranks are found as fast as keys. Pages are small (about
  * `pageBytesTarget`), because a change writes its whole page, and all above it where a count changes.
@@ -58,8 +58,8 @@ export interface TreeShape {
 
 export const EMPTY_ROOT: TreeRoot = { page: 0, height: 0, count: 0, nextPage: 1 };
 export const PAGE_BYTES_TARGET = 1024;
-/** Pages named in one prefetch, at most. */
-export const READ_AHEAD_PAGES_MAX = 256;
+/** Pages named in one prefetch, at most: what a run that reads all of a tree holds more each time it begins again. */
+export const READ_AHEAD_PAGES_MAX = 16_384;
 
 /** One level of a way down. In a leaf, `row` is where an entry is or would be; in an inner page, the child taken. */
 export interface Step {

@@ -61,7 +61,7 @@ const reply: fc.Arbitrary<WireReply> = fc.oneof(
     {
       kind: fc.constant('refused' as const),
       requestId: id,
-      why: fc.constantFrom('notLeader', 'busy', 'tooLarge', 'diskFull', 'timeout'),
+      why: fc.constantFrom('notLeader', 'busy', 'tooLarge', 'diskFull', 'timeout', 'replyTooLarge'),
       leaderNodeId: id,
       term: id,
     },

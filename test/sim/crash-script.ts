@@ -194,6 +194,7 @@ export const QUIET_WORLD: Scenario = {
       readRoundsMax: 2,
       logTailBytes: 1024 * KIB * KIB,
       poolBytes: 1024 * KIB,
+      readBytesMax: 1024 * KIB,
       campaignStaggerMs: 20,
     },
     checkpoint: {

@@ -248,6 +248,7 @@ function nodeSettings(random: Random, later: Random, form: FormSettings): NodeSe
       readRoundsMax: pick(random, [1, 2]),
       logTailBytes: pick(random, [512, 16 * KIB, 1024 * 1024 * KIB]),
       poolBytes: pick(random, [1 * KIB, 1024 * KIB]),
+      readBytesMax: 1024 * KIB,
       campaignStaggerMs: Math.floor(electionTimeoutMs / 8),
     },
     checkpoint: {

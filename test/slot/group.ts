@@ -8,6 +8,7 @@ import type { Message } from '../../src/raft/message.js';
 import type { RaftSettings } from '../../src/raft/ready.js';
 import type { Lane } from '../../src/rpc/transport.js';
 import { Checkpointer } from '../../src/slot/checkpoint.js';
+import { noPoolFigures } from '../../src/slot/pool-figures.js';
 import { Pump } from '../../src/slot/pump.js';
 import type { Outcome, SlotRequest } from '../../src/slot/requests.js';
 import { Slot, type SlotSettings } from '../../src/slot/slot.js';
@@ -43,6 +44,7 @@ export const SETTINGS: SlotSettings = {
   readRoundsMax: 4,
   logTailBytes: 1 << 20,
   poolBytes: 1 << 20,
+  readBytesMax: 1 << 20,
   campaignStaggerMs: 20,
 };
 
@@ -283,6 +285,7 @@ export class Group {
       sharers: () => 1,
       isDown: () => false,
       diskLow: () => gauges.diskLow,
+      figures: noPoolFigures(),
       fatal: stop,
     });
     checkpointer.add(slot);

@@ -27,7 +27,14 @@ class Stand {
       },
     } as unknown as StateMachine<string>,
     {} as Loader,
-    { wake: () => {}, wantClock: () => true, seed: () => 1, leaseHolds: () => this.leaseHolds },
+    {
+      wake: () => {},
+      wantClock: () => true,
+      seed: () => 1,
+      readBytesMax: Number.POSITIVE_INFINITY,
+      refused: () => {},
+      leaseHolds: () => this.leaseHolds,
+    },
   );
 
   ask(): void {

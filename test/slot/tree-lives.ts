@@ -99,7 +99,8 @@ class TreeLife<Tree extends { root: TreeRoot }> {
   private async step(): Promise<void> {
     const dice = this.random.below(20);
     if (dice < 14) await this.operate();
-    else if (dice < 16) this.pool.evict(this.random.below(this.pool.bytes + 1), new Set());
+    else if (dice < 16)
+      this.pool.evict(this.random.below(this.pool.bytes + 1), new Set(), Number.POSITIVE_INFINITY);
     else if (dice < 17) await this.save();
     else if (dice < 19) await this.finish();
     else await this.end();
