@@ -14,7 +14,8 @@ export class Probes {
 
   get environment(): Readonly<Record<string, string>> {
     const module = fileURLToPath(new URL('./loop-probe.js', import.meta.url));
-    return { TALUS_PROBE: this.folder, NODE_OPTIONS: `--import file://${module}` };
+    const given = process.env.NODE_OPTIONS ?? '';
+    return { TALUS_PROBE: this.folder, NODE_OPTIONS: `${given} --import file://${module}`.trim() };
   }
 
   /** What the process has counted since it was last asked. */

@@ -1,7 +1,8 @@
 /**
  * Snapshots on their way out: one a member of a group, in the order of the asking, `outgoingMax` at a time, at one pace.
  *
- * A node that takes in enough already says so; what is meant for it waits `retryMs` and others go first.
+ * A node that takes in enough already says so; what is meant for it waits `retryMs`, or until one that it took has ended, and others
+ * go first.
  *
  * Whatever becomes of one, its slot is told once: Raft sends that member nothing before. Of a failure it is told `retryMs` later, so
  * that the next try is not at once. While one is under way, and for a silence's length after, the log behind it is kept
@@ -38,7 +39,7 @@ export class OutgoingSnapshots<R> {
   /** Every one that its slot has not been told of yet: waiting, under way, or failed and resting. Bounded by members. */
   private readonly asked = new Map<string, Wanted<R>>();
   private waiting: Wanted<R>[] = [];
-  /** Nodes that said that they are busy; forgotten after `retryMs`. */
+  /** Nodes that said that they are busy; forgotten after `retryMs`, or when one of ours there ends. */
   private readonly busy = new Set<NodeId>();
   private readonly underWay = new Map<string, Outgoing<R>>();
   /** Delivered a moment ago. */
@@ -146,6 +147,8 @@ export class OutgoingSnapshots<R> {
     try {
       const installed = await sender.run();
       this.underWay.delete(transferId);
+      // A place is free there again: of several senders, each with one let in and one refused, all would rest.
+      if (!sender.busy) this.busy.delete(nodeOf(wanted.member));
       this.figures.sentBytes += sender.bytes;
       if (installed) this.delivered(wanted, sender.index!);
       else if (sender.busy) this.waitFor(wanted);
