@@ -1,5 +1,5 @@
 /**
- * Figures as files: `bench/out/<name>.json` for whoever makes a page or a comparison of them (performance-page.ts does).
+ * Figures as files: `bench/out/<name>.json` for whoever makes a page or a comparison of them (storage-page.ts does).
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
