@@ -67,6 +67,9 @@ function applyToLiving(
       log.hardState = { value: { term, votedFor, commit }, segment };
       return;
     }
+    case 'led':
+      log.led = { value: record.terms, segment };
+      return;
     case 'snapshot': {
       const { index, term, mark } = record;
       if (record.keepsSuffix) log.startAfter(index, term);
@@ -96,7 +99,7 @@ export function checkAppend(index: BinlogIndex, record: StoredRecord): void {
   invariant(log?.birth !== undefined, 'a record of a replica that was never born', { replicaId, kind });
   if (kind === 'entries') checkEntries(log, record.entries[0]?.index ?? 0);
   else if (kind === 'hardState') checkHardState(log, record);
-  else checkSnapshot(log, record.index);
+  else if (kind !== 'led') checkSnapshot(log, record.index);
 }
 
 function checkEntries(log: ReplicaLog, first: number): void {
