@@ -6,15 +6,16 @@
  * Invariant: `expected` holds exactly the processes that should be running; one of them that is gone without
  * the harness having ended it is a crash, and is reported.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Disks } from './disks.js';
 import { PeerProxies } from './peer-proxies.js';
 import { freePorts } from './ports.js';
 import { isAlive, mayBeOurs, packageRoot, signal, spawnLogged, waitForExit, waitUntil } from './processes.js';
 import { type Address, RespClient } from './resp-client.js';
-import { leadersOf, serves } from './topology.js';
+import { knowsTable, leadersOf, serves } from './topology.js';
 
 export interface ClusterOptions {
   /** Data, logs and everything else of this cluster go below it. */
@@ -114,6 +115,17 @@ export class Cluster {
     }
     this.disks?.settle();
     this.watch = setInterval(() => this.noticeCrashes(), WATCH_MS);
+  }
+
+  /** In async mode; resolves when every node knows it. */
+  async createTable(name: string, slots: number): Promise<void> {
+    const words = ['table', 'create', name, '--mode', 'async', '--slots', `${slots}`];
+    words.push('--pm', `127.0.0.1:${this.port + PM_PORT_OFFSETS[0]!}`);
+    await promisify(execFile)(process.execPath, [this.program, ...words]);
+    const isKnown = async (): Promise<boolean> =>
+      (await Promise.all(this.nodes.map((node) => knowsTable(node, name)))).every(Boolean);
+    if (!(await waitUntil(isKnown, ANSWER_MS_MAX, 100)))
+      throw new Error(`not every node knows table ${name}`);
   }
 
   /** Processes that ended although nobody ended them. */

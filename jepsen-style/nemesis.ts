@@ -56,18 +56,26 @@ const DEAF_BEFORE_WAKING_MS = 80;
 const RESET_EVERY_MS_MIN = 20;
 const RESET_EVERY_MS_MAX = 600;
 
-export function planStrikes(nemesis: NemesisName, seed: number, timeMs: number): readonly Strike[] {
+/** `count`: of strikes at leaders; undefined: as many as are usual. */
+export function planStrikes(
+  nemesis: NemesisName,
+  seed: number,
+  timeMs: number,
+  count?: number,
+): readonly Strike[] {
   if (nemesis === 'none') return [];
   const random = seededRandom(seed);
   if (nemesis === 'power') return planCuts(random, timeMs);
   const firstMs = timeMs * QUIET_SHARE;
   const isSleep = nemesis === 'pause' || nemesis === 'block';
-  const strikes = isSleep ? sleepsWithin(timeMs - firstMs) : LEADER_STRIKES + (nemesis === 'kill' ? 1 : 0);
+  const usual = isSleep ? sleepsWithin(timeMs - firstMs) : LEADER_STRIKES;
+  const atLeaders = count ?? usual;
+  const strikes = atLeaders + (nemesis === 'kill' ? 1 : 0);
   const turnMs = (timeMs - firstMs) / strikes;
   const downMsMax = Math.min(nemesis === 'kill' ? DOWN_MS_MAX : PAUSE_MS_MAX, turnMs * DOWN_SHARE);
   const downMsMin = Math.min(isSleep ? PAUSE_MS_MIN : DOWN_MS_MIN, downMsMax);
   return Array.from({ length: strikes }, (_, index) => ({
-    kind: kindOf(nemesis, index),
+    kind: kindOf(nemesis, index < atLeaders),
     atMs: Math.round(firstMs + turnMs * (index + random.float() * 0.2)),
     downMs: Math.round(downMsMin + random.float() * (downMsMax - downMsMin)),
     ...(isSleep ? { isDeaf: index % 2 === 0 } : {}),
@@ -88,9 +96,9 @@ function sleepsWithin(timeMs: number): number {
   return Math.min(LEADER_STRIKES, Math.max(1, Math.floor((timeMs * DOWN_SHARE) / PAUSE_MS_MAX)));
 }
 
-function kindOf(nemesis: Exclude<NemesisName, 'power'>, index: number): Strike['kind'] {
+function kindOf(nemesis: Exclude<NemesisName, 'power'>, isAtLeader: boolean): Strike['kind'] {
   if (nemesis !== 'kill' && nemesis !== 'none') return `${nemesis}-leader`;
-  return index < LEADER_STRIKES ? 'kill-leader' : 'kill-all';
+  return isAtLeader ? 'kill-leader' : 'kill-all';
 }
 
 export function formatStrike(strike: Strike): string {

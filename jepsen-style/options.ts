@@ -6,7 +6,7 @@ import { OPERATIONS_MIN } from './checkers/validity.js';
 import { NEMESES, type NemesisName } from './nemesis.js';
 import type { Address } from './resp-client.js';
 
-export const WORKLOADS = ['register', 'set-counter', 'wake-read'] as const;
+export const WORKLOADS = ['register', 'set-counter', 'wake-read', 'async'] as const;
 export type WorkloadName = (typeof WORKLOADS)[number];
 
 export interface Options {
@@ -14,6 +14,8 @@ export interface Options {
   readonly timeMs: number;
   readonly workloads: readonly WorkloadName[];
   readonly nemesis: NemesisName;
+  /** undefined: as many as the nemesis sees fit. */
+  readonly strikes: number | undefined;
   readonly seed: number;
   readonly nodes: number;
   readonly clients: number;
@@ -43,8 +45,9 @@ export class OptionError extends Error {
 
 export const USAGE = `npm run jepsen -- [options]
   --time S              seconds of faults for each workload (60)
-  --workload W          register, set-counter, wake-read or all (all: the first two; the third where nodes sleep)
+  --workload W          register, set-counter, wake-read, async or all (all: the first two; the third where nodes sleep)
   --nemesis N           kill, pause, block, reset, power or none (kill; none with --against); power needs root
+  --strikes N           how many times a leader is struck (as many as the nemesis sees fit)
   --seed N              decides faults and operations (from the clock)
   --program FILE        the talus.js to start (that of this checkout)
   --set KEY=VALUE       a setting for every node's file, e.g. reads=index; may be given again
@@ -73,6 +76,7 @@ export function parseOptions(args: readonly string[], seedByDefault: number): Op
     timeMs: numberOf('time', values.time ?? '60', 1) * 1000,
     workloads: workloadsOf(values.workload ?? 'all', nemesis),
     nemesis,
+    strikes: values.strikes === undefined ? undefined : numberOf('strikes', values.strikes, 1),
     seed: numberOf('seed', values.seed ?? `${seedByDefault}`, 0),
     nodes: numberOf('nodes', values.nodes ?? '3', 1),
     clients: numberOf('clients', values.clients ?? '20', 1),
@@ -104,6 +108,7 @@ function parsed(args: readonly string[]) {
         time: TEXT,
         workload: TEXT,
         nemesis: TEXT,
+        strikes: TEXT,
         set: { type: 'string', multiple: true },
         seed: TEXT,
         nodes: TEXT,
@@ -141,6 +146,9 @@ function refuseContradictions(options: Options): void {
       '--against takes no faults, no settings and no metadata: those servers are not ours',
     );
   }
+  if (options.against.length > 0 && options.workloads.includes('async')) {
+    throw new OptionError('--workload async makes a table: --against takes servers as they are');
+  }
   if (options.plantStaleRead && !options.workloads.includes('register')) {
     throw new OptionError('--plant stale-read needs --workload register');
   }
@@ -153,7 +161,8 @@ function isOurs({ nemesis, withoutPm, metadata, nodeSettings }: Options): boolea
 
 function workloadsOf(text: string, nemesis: NemesisName): readonly WorkloadName[] {
   const isSleepy = nemesis === 'pause' || nemesis === 'block';
-  if (text === 'all') return WORKLOADS.filter((name) => name !== 'wake-read' || isSleepy);
+  if (text === 'all')
+    return WORKLOADS.filter((name) => name !== 'async' && (name !== 'wake-read' || isSleepy));
   const known = WORKLOADS.find((name) => name === text);
   if (!known) throw new OptionError(`--workload ${text}: ${WORKLOADS.join(', ')} or all`);
   return [known];

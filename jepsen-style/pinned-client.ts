@@ -44,6 +44,8 @@ export class PinnedClient {
     private readonly address: Address,
     private readonly timeoutMs: number,
     private readonly onAnomaly: (text: string) => void,
+    /** Selected on each new connection; undefined: the default one. */
+    private readonly table?: string,
   ) {}
 
   lane(): Lane {
@@ -91,7 +93,12 @@ export class PinnedClient {
 
   private async connect(): Promise<void> {
     try {
-      this.connection = await RespClient.connect(this.address, this.timeoutMs);
+      const connection = await RespClient.connect(this.address, this.timeoutMs);
+      // Nothing may go to another table: a node that does not know this one yet is as good as down.
+      const isHome = this.table === undefined || (await connection.call('SELECT', this.table)).kind === 'ok';
+      if (!isHome) connection.close();
+      this.connection = isHome ? connection : undefined;
+      if (!isHome) await sleep(PAUSE_MS);
     } catch {
       this.connection = undefined;
       await sleep(PAUSE_MS);

@@ -19,6 +19,7 @@ import type { Options, WorkloadName } from './options.js';
 import { Recorder } from './recorder.js';
 import { type CheckResult, fail, formatResult, invalid, overallVerdict, pass } from './report.js';
 import { StaleReadProxy } from './stale-read-proxy.js';
+import { AsyncWorkload } from './workloads/async.js';
 import { RegisterWorkload } from './workloads/register.js';
 import { SetCounterWorkload } from './workloads/set-counter.js';
 import { WakeReadWorkload } from './workloads/wake-read.js';
@@ -38,6 +39,7 @@ interface Held {
 
 export function newWorkload(name: WorkloadName): Workload {
   if (name === 'wake-read') return new WakeReadWorkload();
+  if (name === 'async') return new AsyncWorkload();
   return name === 'register' ? new RegisterWorkload() : new SetCounterWorkload();
 }
 
@@ -52,7 +54,7 @@ export class Run {
     private readonly folder: string,
     private readonly print: Print,
   ) {
-    this.strikes = planStrikes(options.nemesis, options.seed, options.timeMs);
+    this.strikes = planStrikes(options.nemesis, options.seed, options.timeMs, options.strikes);
   }
 
   /** Every check's result; the folder is gone afterwards when all passed and nobody asked to keep it. */
@@ -122,9 +124,11 @@ export class Run {
     lag.disable();
     this.printCounts(recorder, Math.round(lag.max / 1e6));
     const back = await readBack(context, this.workload.keys());
+    const concluded = (await this.workload.conclude?.(context)) ?? [];
     return [
       problem === undefined ? pass('recovery', 'every node came back') : fail('recovery', problem),
       back,
+      ...concluded,
     ];
   }
 
@@ -184,6 +188,8 @@ export class Run {
     this.held.cluster = cluster;
     await cluster.untilReady();
     this.print(`cluster ready: ${cluster.nodes.map(({ host, port }) => `${host}:${port}`).join(' ')}`);
+    const { table } = this.workload;
+    if (table !== undefined) await cluster.createTable(table.name, table.slots);
     if (this.options.withoutPm) {
       await cluster.kill(PM_NAME);
       this.print(`${PM_NAME} is dead for the whole run`);

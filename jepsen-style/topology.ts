@@ -20,6 +20,10 @@ export async function serves(node: Address): Promise<boolean> {
   return (await ask(node, 'GET', 'jepsen-probe')) !== undefined;
 }
 
+export async function knowsTable(node: Address, name: string): Promise<boolean> {
+  return (await ask(node, 'SELECT', name)) !== undefined;
+}
+
 async function ask(node: Address, ...args: string[]): Promise<RespReply | undefined> {
   try {
     const client = await RespClient.connect(node, TIMEOUT_MS);

@@ -28,11 +28,15 @@ export interface Workload {
   /** Every key that was ever written to. */
   keys(): readonly string[];
   judge(history: History): CheckResult[];
+  /** In async mode, made beforehand; undefined: the default one. */
+  readonly table?: { readonly name: string; readonly slots: number };
+  /** Called when everything is healed, after reading back. */
+  conclude?(context: WorkloadContext): Promise<CheckResult[]>;
 }
 
-export function clientOf(context: WorkloadContext, node: number): PinnedClient {
+export function clientOf(context: WorkloadContext, node: number, table?: string): PinnedClient {
   const { recorder, nodes, timeoutMs, onAnomaly } = context;
-  return new PinnedClient(recorder, node, nodes[node - 1]!, timeoutMs, onAnomaly);
+  return new PinnedClient(recorder, node, nodes[node - 1]!, timeoutMs, onAnomaly, table);
 }
 
 const READ_BACK_LANES = 64;

@@ -26,6 +26,11 @@ export interface Session {
   readonly node: NodeView;
   /** The table that the connection has selected. */
   readonly table: TableView;
+  /**
+   * How many other replicas have the last write of this connection on disk, of each slot that it wrote to; the least. Resolves when
+   * that is `needed` or more, when it can't become so, or after `timeoutMs`.
+   */
+  replicasWith(needed: number, timeoutMs: number): Promise<number>;
   /** One line as CLIENT LIST and CLIENT INFO print it, without the line end. */
   describe(): string;
 }

@@ -34,6 +34,7 @@ import { sortedSetRangeRows } from './sorted-set-range.js';
 import { stringRows } from './string.js';
 import { stringManyRows } from './string-many.js';
 import { stringRangeRows } from './string-range.js';
+import { waitRows } from './wait.js';
 import { zaddRows } from './zadd.js';
 
 /** Every command, containers with their subcommands inside; sorted by name. */
@@ -52,6 +53,7 @@ export const commandTable: readonly CommandRow[] = [
   ...expiryRows,
   ...scanRows,
   ...tableRows,
+  ...waitRows,
   ...connectionRows,
   clientRow,
   ...serverRows,

@@ -12,6 +12,7 @@ import { encodeReply } from '../resp/encoder.js';
 import type { Reply } from '../resp/reply.js';
 import { ReplyWriter } from '../resp/writer.js';
 import type { NodeId, PeerTransport } from '../rpc/transport.js';
+import type { AckAnswer, AckQuestion } from '../slot/acks.js';
 import type { Outcome, RefusalReason, SlotRequest } from '../slot/requests.js';
 import {
   decodeReplyMessage,
@@ -45,6 +46,7 @@ export interface LocalSlots {
   execute(groupId: number, request: SlotRequest<Reply>, expectedTerm: number): void;
   leadership(groupId: number): Leadership;
   standing(groupId: number, memberId: MemberId, memberTerm: number): Standing;
+  askAcks(groupId: number, question: AckQuestion): void;
 }
 
 interface Outstanding {
@@ -64,6 +66,7 @@ export class Forwarder {
   private readonly outstanding = new Map<number, Outstanding>();
   private readonly questions = new Map<number, (leader: Leadership) => void>();
   private readonly standings = new Map<number, (standing: Standing) => void>();
+  private readonly acks = new Map<number, (answer: AckAnswer) => void>();
   private sweeper: Timer | undefined;
   private readonly writer = new ReplyWriter();
 
@@ -122,6 +125,20 @@ export class Forwarder {
     this.transport.send(peer, 'request', question);
   }
 
+  /** Asks a leader how many members have an entry on disk; without an answer it is as if it did not lead. */
+  askAcks(peer: NodeId, groupId: number, question: AckQuestion): void {
+    const requestId = ++this.nextRequestId;
+    const remainingMs = Math.max(0, question.deadlineMs - this.env.monotonicMs());
+    const { index, term, needed } = question;
+    const settle = (answer: AckAnswer): void => {
+      if (this.acks.delete(requestId)) question.answer(answer);
+    };
+    this.acks.set(requestId, settle);
+    this.env.after(remainingMs + REPLY_GRACE_MS, () => settle({ kind: 'refused' }));
+    const message = encodeRequest({ kind: 'acks', requestId, groupId, index, term, needed, remainingMs });
+    if (!this.transport.send(peer, 'request', message)) settle({ kind: 'refused' });
+  }
+
   peerDown(peer: NodeId): void {
     for (const [requestId, { peer: to }] of [...this.outstanding]) {
       if (to === peer) this.settle(requestId, { kind: 'unknown' });
@@ -141,6 +158,7 @@ export class Forwarder {
       this.reply(from, { kind: 'standing', requestId, ...standing });
       return;
     }
+    if (request.kind === 'acks') return this.answerAcks(from, request);
     this.executeFor(from, request);
   }
 
@@ -156,9 +174,17 @@ export class Forwarder {
         this.standings.delete(reply.requestId);
         break;
       case 'done':
-        this.settle(reply.requestId, { kind: 'done', replies: reply.replies.map(decodeOne) });
+        this.settle(reply.requestId, {
+          kind: 'done',
+          replies: reply.replies.map(decodeOne),
+          ...(reply.at && { at: reply.at }),
+        });
+        break;
+      case 'acks':
+        this.acks.get(reply.requestId)?.({ kind: 'acks', count: reply.count, lost: reply.lost });
         break;
       case 'refused': {
+        this.acks.get(reply.requestId)?.({ kind: 'refused' });
         const leader = { nodeId: reply.leaderNodeId, term: reply.term };
         this.settle(reply.requestId, { kind: 'refused', why: reply.why, leader });
         break;
@@ -180,10 +206,22 @@ export class Forwarder {
     );
   }
 
+  private answerAcks(from: NodeId, request: WireRequest & { kind: 'acks' }): void {
+    const { requestId, groupId, index, term, needed, remainingMs } = request;
+    const deadlineMs = this.env.monotonicMs() + remainingMs;
+    const answer = (found: AckAnswer): void => {
+      if (found.kind === 'acks') return this.reply(from, { ...found, requestId });
+      const { nodeId: leaderNodeId, term: leaderTerm } = this.local.leadership(groupId);
+      this.reply(from, { kind: 'refused', requestId, why: 'notLeader', leaderNodeId, term: leaderTerm });
+    };
+    this.local.askAcks(groupId, { index, term, needed, deadlineMs, answer });
+  }
+
   private wireReply(requestId: number, groupId: number, outcome: Outcome<Reply>): WireReply {
     if (outcome.kind === 'unknown') return { kind: 'unknown', requestId };
     if (outcome.kind === 'done') {
-      return { kind: 'done', requestId, replies: outcome.replies.map((reply) => this.encodeOne(reply)) };
+      const replies = outcome.replies.map((reply) => this.encodeOne(reply));
+      return { kind: 'done', requestId, replies, ...(outcome.at && { at: outcome.at }) };
     }
     const { nodeId, term } = this.local.leadership(groupId);
     return { kind: 'refused', requestId, why: outcome.why, leaderNodeId: nodeId, term };

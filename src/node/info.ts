@@ -51,6 +51,7 @@ export function nodeView(
       ['Persistence', persistenceSection(node())],
       ['Stats', statsSection(figures)],
       ['Replication', replicationSection(node())],
+      ['Async', asyncSection(node())],
       ['Cluster', [['cluster_enabled', '0']]],
       ['Keyspace', keyspaceSection(node())],
     ],
@@ -131,6 +132,22 @@ function replicationSection(node: Node): Section {
     ['snapshots_received', String(node.snapshots.figures.received)],
     ['snapshots_failed', String(node.snapshots.figures.failed)],
     ['placement_manager', node.placementUp ? 'up' : 'down'],
+  ];
+}
+
+/** Of tables whose leaders answer before the majority: what was lost here with a leader that this node was, since it started. */
+function asyncSection(node: Node): Section {
+  const { cuts, all } = node.replicas;
+  const slots = [...all].filter(({ birth }) => birth.isAsync);
+  const tables = node.topology().topology.tables.filter(({ mode }) => mode === 'async');
+  return [
+    ['async_tables', tables.map(({ name }) => name).join(',')],
+    ['async_replicas', String(slots.length)],
+    ['async_replicas_ahead', String(slots.filter((slot) => slot.isAhead).length)],
+    ['async_rollbacks', String(cuts.rollbacks)],
+    ['async_writes_cut', String(cuts.writes)],
+    ['async_keys_cut', String(cuts.keys)],
+    ['async_writes_in_doubt', String(cuts.doubtfulWrites)],
   ];
 }
 

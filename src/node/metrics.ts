@@ -56,6 +56,7 @@ export function nodeMetrics(node: Node, figures: ProcessFigures): Registry {
   gauge('snapshots_failed_total', 'Snapshots that failed, both ways', () => snapshots().failed);
   gauge('snapshot_sent_bytes_total', 'Bytes of snapshots sent', () => snapshots().sentBytes);
   gauge('snapshot_received_bytes_total', 'Bytes of snapshots received', () => snapshots().receivedBytes);
+  cutMetrics(gauge, node);
   gauge('topology_epoch', 'Epoch of the topology in use', () => node.topology().epoch);
   gauge('placement_up', '1 while the placement manager is reachable', () => (node.placementUp ? 1 : 0));
   return registry;
@@ -74,4 +75,16 @@ function poolMetrics(gauge: (name: string, help: string, read: () => number) => 
   gauge('pool_records_evicted_total', 'Records dropped from memory', () => figures().recordsEvicted);
   gauge('pool_pages_evicted_total', 'Pages dropped from memory', () => figures().pagesEvicted);
   gauge('reads_refused_total', 'Reads whose reply would be too large', () => figures().readsRefused);
+}
+
+function cutMetrics(gauge: (name: string, help: string, read: () => number) => void, node: Node): void {
+  const { cuts } = node.replicas;
+  gauge(
+    'async_rollbacks_total',
+    'Replicas of async tables that went back to a checkpoint',
+    () => cuts.rollbacks,
+  );
+  gauge('async_writes_cut_total', 'Writes of async tables lost with this leader', () => cuts.writes);
+  gauge('async_keys_cut_total', 'Keys that those writes named', () => cuts.keys);
+  gauge('async_writes_in_doubt_total', 'Writes of async tables of unknown fate', () => cuts.doubtfulWrites);
 }

@@ -12,6 +12,7 @@
 import type { Env } from '../env.js';
 import type { MemberId, Message } from '../raft/message.js';
 import type { Reply } from '../resp/reply.js';
+import type { AckQuestion } from '../slot/acks.js';
 import { type Birth, decodeBirth, encodeBirth, incarnationOf, memberOf, nodeOf } from '../slot/birth.js';
 import type { Checkpointer } from '../slot/checkpoint.js';
 import type { StateMachine } from '../slot/machine.js';
@@ -26,6 +27,7 @@ import type { Binlog, BinlogEntry, RecoveredReplica } from '../storage/binlog.js
 import { AMPLE } from '../storage/disk-gauge.js';
 import type { Engine } from '../storage/engine.js';
 import { Arousal } from './arousal.js';
+import { CutFigures } from './cut-figures.js';
 import type { Leadership, Standing } from './forwarder.js';
 import { wishOf } from './members.js';
 import { PastMembers } from './past-members.js';
@@ -68,10 +70,13 @@ export class Replicas {
   readonly spaces = new Spaces();
   /** What the slots' pools have had to do, since the start. */
   readonly figures = noPoolFigures();
+  /** What async tables lost here. */
+  readonly cuts: CutFigures;
 
   constructor(private readonly parts: ReplicasParts) {
     this.lastReplicaId = parts.binlog.lastReplicaId;
     this.standings = new Standings(parts.env);
+    this.cuts = new CutFigures(parts.env.log);
     this.arousal = new Arousal(parts.env, (slot) => this.byReplica.get(slot.replicaId) === slot);
   }
 
@@ -163,6 +168,12 @@ export class Replicas {
     else slot.execute(request, expectedTerm);
   }
 
+  askAcks(groupId: number, question: AckQuestion): void {
+    const slot = this.byGroup.get(groupId);
+    if (slot === undefined) question.answer({ kind: 'refused' });
+    else slot.askAcks(question);
+  }
+
   /** What the replica here knows. One that is not wished any more may be in terms that its group knows nothing of. */
   leadership(groupId: number): Leadership {
     const slot = this.byGroup.get(groupId);
@@ -230,7 +241,16 @@ export class Replicas {
     memberId: MemberId,
     voters: readonly MemberId[],
   ): Promise<void> {
-    const birth: Birth = { groupId: group.groupId, tableId: table.tableId, slot, memberId, voters };
+    const { groupId } = group;
+    const { tableId, mode } = table;
+    const birth: Birth = {
+      groupId,
+      tableId,
+      slot,
+      memberId,
+      voters,
+      ...(mode === 'async' && { isAsync: true }),
+    };
     const replicaId = ++this.lastReplicaId;
     await this.parts.binlog.append([{ kind: 'birth', replicaId, birth: encodeBirth(birth) }]);
     await this.open(replicaId, birth, undefined, undefined);
@@ -262,7 +282,11 @@ export class Replicas {
       statusChanged: this.parts.statusChanged,
       snapshots,
       entryApplied: this.parts.entryApplied,
+      writesCut: this.cuts.writesCut,
+      rolledBack: this.cuts.rolledBack,
       applyHeld: checkpointer.held,
+      aheadIsFull: () => checkpointer.aheadIsFull,
+      alone: (work) => checkpointer.alone(work),
       sharers: () => this.byGroup.size,
       diskLow: (asked, group) => this.spaces.refuses(asked.status, group),
       figures: this.figures,

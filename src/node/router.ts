@@ -9,14 +9,17 @@
  */
 import type { Env, Timer } from '../env.js';
 import type { Reply } from '../resp/reply.js';
+import type { LogPlace } from '../slot/applier.js';
 import type { CommandGroup } from '../slot/entry.js';
+import { HASH_SLOTS } from '../slot/hash.js';
 import type { RefusalReason } from '../slot/requests.js';
 import type { Forwarder, ForwardOutcome, Leadership, LocalSlots } from './forwarder.js';
 import type { Leaders } from './leaders.js';
 
 /** How a request ended for the client. `refused`: definitely not done. */
 export type RouteOutcome =
-  | { readonly kind: 'done'; readonly replies: readonly Reply[] }
+  /** `at`: of a write, where it stands in its group's log. */
+  | { readonly kind: 'done'; readonly replies: readonly Reply[]; readonly at?: LogPlace }
   | { readonly kind: 'refused'; readonly why: RefusalReason | 'noLeader' }
   | { readonly kind: 'unknown' };
 
@@ -59,8 +62,12 @@ export class Router {
 }
 
 export class RouterSession {
+  /** Where the newest write of each group stands, for WAIT; of so many groups as the largest table has. */
+  readonly writes = new Map<number, LogPlace>();
   private readonly lanes = new Map<number, Lane>();
   private sequence = 0;
+  private unanswered = 0;
+  private whenAnswered: (() => void)[] = [];
 
   constructor(
     private readonly router: Router,
@@ -68,6 +75,7 @@ export class RouterSession {
   ) {}
 
   execute(groupId: number, request: RouteRequest): void {
+    this.unanswered++;
     let lane = this.lanes.get(groupId);
     if (lane === undefined) {
       if (this.lanes.size >= LANES_MAX) this.dropIdleLanes();
@@ -80,11 +88,33 @@ export class RouterSession {
       kind: request.kind,
       here: request.here,
       group: request.group,
-      done: request.done,
+      done: (outcome) => {
+        if (outcome.kind === 'done' && outcome.at !== undefined) this.wrote(groupId, outcome.at);
+        request.done(outcome);
+        if (--this.unanswered === 0 && this.whenAnswered.length > 0) this.allAnswered();
+      },
       sequence: ++this.sequence,
       deadlineMs: nowMs + requestTimeoutMs,
       noLeaderAtMs: nowMs + Math.min(noLeaderTimeoutMs, requestTimeoutMs),
     });
+  }
+
+  /** Resolves when all that was asked so far is answered. */
+  async answered(): Promise<void> {
+    if (this.unanswered > 0) await new Promise<void>((resolve) => this.whenAnswered.push(resolve));
+  }
+
+  private wrote(groupId: number, at: LogPlace): void {
+    this.writes.set(groupId, at);
+    if (this.writes.size <= HASH_SLOTS) return;
+    for (const oldest of this.writes.keys()) {
+      this.writes.delete(oldest);
+      return;
+    }
+  }
+
+  private allAnswered(): void {
+    for (const resolve of this.whenAnswered.splice(0)) resolve();
   }
 
   private dropIdleLanes(): void {

@@ -135,3 +135,14 @@ function concat(plan: Plan & { kind: 'parts' }, replies: readonly Reply[]): Repl
   });
   return placed;
 }
+
+/** The same SCAN from the beginning of a slot. */
+export function fromStart(argv: Args): Args {
+  return [argv[0]!, Buffer.from('0'), ...argv.slice(2)];
+}
+
+/** Of a SCAN's reply. */
+export function foundNone(reply: Reply): boolean {
+  const keys = reply.kind === 'array' ? reply.items[1] : undefined;
+  return keys?.kind === 'array' && keys.items.length === 0;
+}

@@ -29,8 +29,9 @@ import { clientLine } from './client-line.js';
 import { clusterTableView } from './cluster-view.js';
 import type { Leaders } from './leaders.js';
 import type { RouteOutcome, Router, RouterSession } from './router.js';
-import { merge, type Plan, planOf, scanReply } from './scatter.js';
+import { foundNone, fromStart, merge, type Plan, planOf, scanReply } from './scatter.js';
 import type { TopologyView } from './topology.js';
+import { countAcks } from './waits.js';
 
 /** What a session needs of its node. */
 export interface SessionHost {
@@ -71,6 +72,7 @@ export class ClientSession implements Session, RequestHandler {
   private remembered: Buffer | undefined;
   private readonly routed: RouterSession;
   private readonly connectedAtMs: number;
+  private isGone = false;
   private lastCommand = 'NULL';
   private lastRequestAtMs: number;
 
@@ -105,6 +107,7 @@ export class ClientSession implements Session, RequestHandler {
 
   closed(): void {
     // Requests under way end by themselves; their answers are dropped by the connection.
+    this.isGone = true;
   }
 
   private mayAsk(argv: Args): boolean {
@@ -181,8 +184,7 @@ export class ClientSession implements Session, RequestHandler {
     this.route(table, slot, row, onSlot, (outcome) => {
       const reply = replyTo(outcome);
       const merged = scanReply(reply, slot, table.slots);
-      const foundNone = reply !== merged && merged.kind === 'array' && isEmpty(merged.items[1]);
-      if (!foundNone || slotsLeft <= 1) answer(merged);
+      if (reply === merged || !foundNone(merged) || slotsLeft <= 1) answer(merged);
       else this.scan(table, slot + 1, row, fromStart(argv), answer, slotsLeft - 1);
     });
   }
@@ -296,6 +298,13 @@ export class ClientSession implements Session, RequestHandler {
     });
   }
 
+  async replicasWith(needed: number, timeoutMs: number): Promise<number> {
+    await this.routed.answered();
+    const { writes } = this.routed;
+    if (writes.size === 0) return (this.currentTable()?.replicas ?? 1) - 1;
+    return countAcks(this.host.router, writes, { needed, timeoutMs, isGone: () => this.isGone });
+  }
+
   describe(): string {
     const nowMs = this.host.monotonicMs();
     const table = this.currentTable();
@@ -334,13 +343,4 @@ export class ClientSession implements Session, RequestHandler {
   private permissionChanged(): void {
     this.connection.authenticated = this.authenticated;
   }
-}
-
-/** The same SCAN from the beginning of a slot. */
-function fromStart(argv: Args): Args {
-  return [argv[0]!, Buffer.from('0'), ...argv.slice(2)];
-}
-
-function isEmpty(reply: Reply | undefined): boolean {
-  return reply?.kind === 'array' && reply.items.length === 0;
 }

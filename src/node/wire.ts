@@ -1,22 +1,25 @@
 /**
- * What nodes say on the request and reply lanes: forwarded client requests, the question who leads, and the question of a member
- * that is not wished any more, whether its group has removed it.
+ * What nodes say on the request and reply lanes: forwarded client requests, the question who leads, the question of a member
+ * that is not wished any more, whether its group has removed it, and that of WAIT, how many members have an entry on disk.
  *
  *   request  u8 version (1) | u8 kind | varint requestId | varint groupId | ...
  *     execute  varint expectedTerm | varint remainingMs | text session | u8 read/write | u8 lone/atomic | commands
  *     leader   nothing more
  *     standing varint memberId | varint term, the member's own
+ *     acks     varint index | varint term, of an entry | varint needed | varint remainingMs
  *   reply    u8 version (1) | u8 kind | varint requestId | ...
- *     done     varint replies | each: bytes, RESP3
+ *     done     varint replies | each: bytes, RESP3 | of a write: varint index | varint term, its place in the log
  *     refused  u8 why | varint leaderNodeId | varint term
  *     unknown  nothing more
  *     leader   varint leaderNodeId | varint term
  *     standing u8 verdict | varint term
+ *     acks     varint count | u8 lost
  *
  * A request is executed where it arrives or refused: it is never forwarded again, so hops are bounded by construction.
  */
 import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
 import type { MemberId } from '../raft/message.js';
+import type { LogPlace } from '../slot/applier.js';
 import { type CommandGroup, decodeArgv, decodeList, encodeArgv } from '../slot/entry.js';
 import type { RefusalReason } from '../slot/requests.js';
 
@@ -48,10 +51,25 @@ export type WireRequest =
       readonly groupId: number;
       readonly memberId: MemberId;
       readonly term: number;
+    }
+  | {
+      readonly kind: 'acks';
+      readonly requestId: number;
+      readonly groupId: number;
+      readonly index: number;
+      readonly term: number;
+      readonly needed: number;
+      readonly remainingMs: number;
     };
 
 export type WireReply =
-  | { readonly kind: 'done'; readonly requestId: number; readonly replies: readonly Buffer[] }
+  | {
+      readonly kind: 'done';
+      readonly requestId: number;
+      readonly replies: readonly Buffer[];
+      readonly at?: LogPlace;
+    }
+  | { readonly kind: 'acks'; readonly requestId: number; readonly count: number; readonly lost: boolean }
   | {
       readonly kind: 'refused';
       readonly requestId: number;
@@ -76,7 +94,7 @@ export type WireReply =
 /** What a node can say of a member: see standings.ts. */
 export type Verdict = 'unknown' | 'member' | 'removed';
 
-const REQUEST_KINDS: readonly WireRequest['kind'][] = ['execute', 'leader', 'standing'];
+const REQUEST_KINDS: readonly WireRequest['kind'][] = ['execute', 'leader', 'standing', 'acks'];
 const VERDICTS: readonly Verdict[] = ['unknown', 'member', 'removed'];
 
 export function encodeRequest(request: WireRequest): Buffer {
@@ -85,10 +103,12 @@ export function encodeRequest(request: WireRequest): Buffer {
   out.varint(request.requestId).varint(request.groupId);
   if (request.kind === 'leader') return out.finish();
   if (request.kind === 'standing') return out.varint(request.memberId).varint(request.term).finish();
-  out
-    .varint(request.expectedTerm)
-    .varint(Math.max(0, Math.ceil(request.remainingMs)))
-    .text(request.session);
+  const remainingMs = Math.max(0, Math.ceil(request.remainingMs));
+  if (request.kind === 'acks') {
+    out.varint(request.index).varint(request.term).varint(request.needed).varint(remainingMs);
+    return out.finish();
+  }
+  out.varint(request.expectedTerm).varint(remainingMs).text(request.session);
   out.u8(request.access === 'write' ? 1 : 0).u8(request.group.kind === 'atomic' ? 1 : 0);
   out.varint(request.group.commands.length);
   for (const argv of request.group.commands) encodeArgv(out, argv);
@@ -114,7 +134,7 @@ export function decodeRequest(bytes: Buffer): WireRequest {
 }
 
 function decodeQuestion(
-  kind: 'leader' | 'standing',
+  kind: 'leader' | 'standing' | 'acks',
   requestId: number,
   groupId: number,
   input: ByteReader,
@@ -123,13 +143,26 @@ function decodeQuestion(
     input.end();
     return { kind, requestId, groupId };
   }
+  if (kind === 'acks') {
+    const place = { index: input.varint(), term: input.varint() };
+    const asked = { ...place, needed: input.varint(), remainingMs: input.varint() };
+    input.end();
+    return { kind, requestId, groupId, ...asked };
+  }
   const memberId = input.varint();
   const term = input.varint();
   input.end();
   return { kind, requestId, groupId, memberId, term };
 }
 
-const REPLY_KINDS: readonly WireReply['kind'][] = ['done', 'refused', 'unknown', 'leader', 'standing'];
+const REPLY_KINDS: readonly WireReply['kind'][] = [
+  'done',
+  'refused',
+  'unknown',
+  'leader',
+  'standing',
+  'acks',
+];
 
 export function encodeReplyMessage(reply: WireReply): Buffer {
   const out = new ByteWriter(128);
@@ -138,6 +171,10 @@ export function encodeReplyMessage(reply: WireReply): Buffer {
     case 'done':
       out.varint(reply.replies.length);
       for (const bytes of reply.replies) out.bytes(bytes);
+      if (reply.at !== undefined) out.varint(reply.at.index).varint(reply.at.term);
+      break;
+    case 'acks':
+      out.varint(reply.count).u8(reply.lost ? 1 : 0);
       break;
     case 'refused':
       out.u8(REASONS.indexOf(reply.why)).varint(reply.leaderNodeId).varint(reply.term);
@@ -158,8 +195,13 @@ export function decodeReplyMessage(bytes: Buffer): WireReply {
   const kind = REPLY_KINDS[input.u8()];
   const requestId = input.varint();
   switch (kind) {
-    case 'done':
-      return { kind, requestId, replies: decodeList(input, () => input.bytes()) };
+    case 'done': {
+      const replies = decodeList(input, () => input.bytes());
+      if (input.remaining === 0) return { kind, requestId, replies };
+      return { kind, requestId, replies, at: { index: input.varint(), term: input.varint() } };
+    }
+    case 'acks':
+      return { kind, requestId, count: input.varint(), lost: input.u8() === 1 };
     case 'refused': {
       const why = REASONS[input.u8()] ?? 'notLeader';
       return { kind, requestId, why, leaderNodeId: input.varint(), term: input.varint() };

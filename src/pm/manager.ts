@@ -186,10 +186,10 @@ export class Manager {
   private async createChecked(wish: TableWish): Promise<State> {
     this.refuseOldMetadata();
     // Refused before the costly hash; decided again inside, on the newest state.
-    if (tableNamed(this.state(), wish.name)) throw alreadyExists(wish.name);
+    refuseExisting(this.state(), wish);
     const passwordHash = wish.password ? await this.options.hashPassword(wish.password) : undefined;
     const state = await this.catalog.commit((current) => {
-      if (tableNamed(current, wish.name)) throw alreadyExists(wish.name);
+      refuseExisting(current, wish);
       const preferred = preferredNodeIds(current, this.options.preferredLeader);
       const fleet = { isAlive: (nodeId: number) => this.fleet.isAlive(nodeId), preferred };
       return tableOf(current, { ...wish, passwordHash }, fleet);
@@ -292,6 +292,9 @@ function isSameNode(node: NodeRecord, address: Omit<NodeInfo, 'nodeId'>): boolea
   return fields.every((field) => node[field] === address[field]);
 }
 
-function alreadyExists(name: string): PmError {
-  return new PmError('ALREADY_EXISTS', `there is a table ${JSON.stringify(name)} already`);
+function refuseExisting(state: State, { name, mode }: TableWish): void {
+  const table = tableNamed(state, name);
+  if (!table) return;
+  const fixed = table.mode === mode ? '' : `, in ${table.mode} mode: a table keeps its mode for life`;
+  throw new PmError('ALREADY_EXISTS', `there is a table ${JSON.stringify(name)} already${fixed}`);
 }

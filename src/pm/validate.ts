@@ -30,7 +30,6 @@ export function checkTableWish(wish: TableWish): void {
     throw invalid('slots', wish.slots, `an integer from 1 to ${HASH_SLOTS}`);
   }
   if (wish.replicas !== undefined) checkReplicas(wish.replicas);
-  if (wish.mode === 'async') throw new PmError('FAILED_PRECONDITION', 'async tables are not available yet');
   if (Buffer.byteLength(wish.password ?? '') > PASSWORD_BYTES_MAX) {
     throw new PmError('INVALID_ARGUMENT', `password: longer than ${PASSWORD_BYTES_MAX} bytes`);
   }

@@ -17,6 +17,7 @@ import type { ConfigurationChange, ProposeResult } from './ready.js';
 import { Replication } from './replication.js';
 import { Rest } from './rest.js';
 import type { Body, Departure, State } from './state.js';
+import { bytesOfTerm } from './tail.js';
 import { Transfer } from './transfer.js';
 
 export type ConfigurationResult = ProposeResult | { kind: 'refused'; why: string };
@@ -268,13 +269,11 @@ export class Leader {
     const { log, term } = this.state;
     const index = this.quorumOf(log.savedIndex, (id) => this.replication.peers.get(id)?.match ?? 0);
     if (index <= log.commitIndex || !log.matches(index, term)) return;
-    for (let at = log.commitIndex + 1; at <= index; at++) {
-      const entry = log.entry(at)!;
-      if (entry.term === term) this.uncommittedBytes -= entry.data.length;
-    }
+    this.uncommittedBytes -= bytesOfTerm(term, log, log.commitIndex + 1, index);
     log.commitTo(index);
-    const isConfiguration = index >= this.configurationIndex && this.configurationIndex > log.appliedIndex;
-    this.replication.committed(isConfiguration);
+    this.replication.committed(
+      index >= this.configurationIndex && this.configurationIndex > log.appliedIndex,
+    );
   }
 
   private serveReads(): void {

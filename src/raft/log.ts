@@ -38,6 +38,8 @@ export class RaftLog {
   /** Indexes of the configuration entries not yet applied. */
   readonly configurations: Index[] = [];
 
+  /** Others took their place since takeCut() was last called. */
+  private cut: Entry[] = [];
   private deliveredIndex: Index;
   private handedIndex: Index;
   /** Handed out and not yet reported saved, oldest first. */
@@ -48,15 +50,9 @@ export class RaftLog {
 
   constructor(start: LogStart, appliedIndex: Index, commitHint: Index, memoryBytesMax: number) {
     const { compactedIndex, compactedTerm, lastIndex } = start;
-    invariant(
-      appliedIndex >= compactedIndex && appliedIndex <= lastIndex,
-      'the log must hold what follows the state',
-      {
-        appliedIndex,
-        compactedIndex,
-        lastIndex,
-      },
-    );
+    const follows = appliedIndex >= compactedIndex && appliedIndex <= lastIndex;
+    const range = { appliedIndex, compactedIndex, lastIndex };
+    invariant(follows, 'the log must hold what follows the state', range);
     const firstRun = start.terms[0];
     invariant(
       firstRun === undefined || firstRun.term >= compactedTerm,
@@ -220,6 +216,18 @@ export class RaftLog {
     return entries;
   }
 
+  /** For whoever counts them: they were never committed. */
+  takeCut(): readonly Entry[] {
+    const { cut } = this;
+    if (cut.length > 0) this.cut = [];
+    return cut;
+  }
+
+  /** From `from` on; always in memory. */
+  uncommitted(from = this.commitIndex + 1): readonly Entry[] {
+    return from > this.lastIndex ? [] : this.tail.range(from, this.lastIndex);
+  }
+
   /** An entry not yet applied, or recent. */
   entry(index: Index): Entry | undefined {
     return this.tail.get(index);
@@ -298,6 +306,7 @@ export class RaftLog {
       index,
       commit: this.commitIndex,
     });
+    this.cut = [...this.cut, ...this.uncommitted(index)];
     this.tail.truncateFrom(index);
     this.terms.truncateFrom(index);
     this.lastIndex = index - 1;

@@ -147,6 +147,7 @@ export class Raft implements RaftCore {
       messages,
       messagesAfterSave,
       committed,
+      cut: log.takeCut(),
       reads,
       loads,
       snapshotsWanted,
@@ -223,6 +224,14 @@ export class Raft implements RaftCore {
 
   snapshotReported(peer: MemberId, ok: boolean): void {
     if (this.role.kind === 'leader') this.role.replication.snapshotReported(peer, ok);
+  }
+
+  holds(index: Index, term: Term): boolean {
+    return this.state.log.matches(index, term);
+  }
+
+  uncommitted(): readonly Entry[] {
+    return this.state.log.uncommitted();
   }
 
   leaseHolds(nowMs: number): boolean {

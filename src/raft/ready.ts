@@ -91,6 +91,8 @@ export interface Ready {
   readonly messagesAfterSave: readonly Message[];
   /** To apply, in order, each exactly once an incarnation; all of them durable here. */
   readonly committed: readonly Entry[];
+  /** Left the log since the last Ready, uncommitted: another leader's log has others in their place. */
+  readonly cut: readonly Entry[];
   /** Reads whose index is known: serve when applied >= index. */
   readonly reads: readonly ReadState[];
   /** Entries that a follower needs and memory no longer holds. */
@@ -191,6 +193,10 @@ export interface RaftCore {
   restored(mark: SnapshotMark): void;
   /** How a snapshot sent to `peer` ended. */
   snapshotReported(peer: MemberId, ok: boolean): void;
+  /** Is this very entry in the log? False also where it is compacted. */
+  holds(index: Index, term: Term): boolean;
+  /** The tail of the log that may still be cut. */
+  uncommitted(): readonly Entry[];
   /** May the leader answer a read alone at this moment? Checked again after the read was computed. */
   leaseHolds(nowMs: number): boolean;
 }

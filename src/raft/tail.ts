@@ -5,13 +5,28 @@
  * Left out: which entries may be dropped; the log decides that.
  */
 import { invariant } from '../assert.js';
-import type { Entry, Index } from './message.js';
+import type { Entry, Index, Term } from './message.js';
 
 /** What an entry is taken to cost beside its data: object, headers on wire and disk. */
 const entryOverheadBytes = 64;
 
 export function entryBytes(entry: Entry): number {
   return entry.data.length + entryOverheadBytes;
+}
+
+/** Of the entries' data from `from` to `to`, of those that are of this term. */
+export function bytesOfTerm(
+  term: Term,
+  log: { entry(index: Index): Entry | undefined },
+  from: Index,
+  to: Index,
+): number {
+  let bytes = 0;
+  for (let at = from; at <= to; at++) {
+    const entry = log.entry(at)!;
+    if (entry.term === term) bytes += entry.data.length;
+  }
+  return bytes;
 }
 
 export class MemoryTail {

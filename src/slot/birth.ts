@@ -8,7 +8,9 @@ import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
 import type { Configuration, MemberId } from '../raft/message.js';
 import { decodeList } from './entry.js';
 
+/** The version tells the mode, which belongs to a group for life. */
 const VERSION = 1;
+const ASYNC_VERSION = 2;
 const NODE_IDS = 4294967296;
 
 export interface Birth {
@@ -18,6 +20,8 @@ export interface Birth {
   readonly memberId: MemberId;
   /** The voters that the group was made with; empty for a learner called by its leader. */
   readonly voters: readonly MemberId[];
+  /** Its leader answers writes after its own append. */
+  readonly isAsync?: boolean;
 }
 
 export function memberOf(nodeId: number, incarnation: number): MemberId {
@@ -40,7 +44,8 @@ export function birthConfiguration(birth: Birth): Configuration {
 
 export function encodeBirth(birth: Birth): Buffer {
   const out = new ByteWriter();
-  out.u8(VERSION).varint(birth.groupId).varint(birth.tableId).varint(birth.slot).varint(birth.memberId);
+  out.u8(birth.isAsync ? ASYNC_VERSION : VERSION);
+  out.varint(birth.groupId).varint(birth.tableId).varint(birth.slot).varint(birth.memberId);
   out.varint(birth.voters.length);
   for (const voter of birth.voters) out.varint(voter);
   return out.finish();
@@ -49,12 +54,13 @@ export function encodeBirth(birth: Birth): Buffer {
 export function decodeBirth(bytes: Buffer): Birth {
   const input = new ByteReader(bytes);
   const version = input.u8();
-  if (version !== VERSION) throw new FormatError(`birth version ${version}`);
+  if (version !== VERSION && version !== ASYNC_VERSION) throw new FormatError(`birth version ${version}`);
   const groupId = input.varint();
   const tableId = input.varint();
   const slot = input.varint();
   const memberId = input.varint();
   const voters = decodeList(input, () => input.varint());
   input.end();
-  return { groupId, tableId, slot, memberId, voters };
+  const isAsync = version === ASYNC_VERSION;
+  return { groupId, tableId, slot, memberId, voters, ...(isAsync && { isAsync }) };
 }

@@ -35,6 +35,8 @@ export interface CheckpointSettings {
 export interface Checkpointed {
   readonly replicaId: number;
   readonly state: Reclaimable & { readonly dirtyBytes: number; readonly unfrozenBytes: number };
+  /** Its state holds what is not committed: a checkpoint of all of it must wait. */
+  readonly isAhead: boolean;
   freeze(): { readonly frozen: FrozenState; readonly meta: StateMeta } | undefined;
   checkpointed(meta: StateMeta, stateId: number): void;
 }
@@ -71,6 +73,8 @@ export class Checkpointer {
   /** Garbage that is being filled, by snapshots on their way in: not to be cleared. */
   private readonly reserved = new Set<number>();
   private holding = false;
+  /** So much waits for commits that nothing more may be applied ahead of them. */
+  aheadIsFull = false;
   private asked = 0;
 
   constructor(
@@ -155,12 +159,21 @@ export class Checkpointer {
       return true;
     }
     // Summing all slots at every entry would cost more than applying it; a few entries more are no harm.
-    if (!this.holding && ++this.asked % HELD_EVERY !== 0) return false;
-    const { dirtyBytes } = this;
-    if (dirtyBytes > this.settings.dirtyBytesTarget) void this.round();
-    this.holding = dirtyBytes > this.settings.dirtyBytesMax;
+    if (!this.holding && !this.aheadIsFull && ++this.asked % HELD_EVERY !== 0) return false;
+    const { dirtyBytes, aheadBytes } = this;
+    const { dirtyBytesTarget, dirtyBytesMax } = this.settings;
+    if (dirtyBytes > dirtyBytesTarget) void this.round();
+    // A group without a majority must not hold up the others: what waits for a commit has a bound of its own.
+    this.aheadIsFull = aheadBytes > dirtyBytesTarget;
+    this.holding = dirtyBytes - aheadBytes > dirtyBytesMax;
     return this.holding;
   };
+
+  private get aheadBytes(): number {
+    let bytes = 0;
+    for (const slot of this.slots) if (slot.isAhead) bytes += slot.state.dirtyBytes;
+    return bytes;
+  }
 
   /** Writes everything that is dirty now; concurrent calls share one round. */
   round(): Promise<void> {

@@ -166,6 +166,11 @@ export class PagePool {
     return this.frozen;
   }
 
+  /** What was frozen will never be written; `forget` follows. */
+  dropFrozen(): void {
+    this.frozen = undefined;
+  }
+
   /** What was frozen is in the engine. */
   thaw(): void {
     const { frozen } = this;

@@ -3,13 +3,15 @@
  *
  * Entries are formed only when no batch is in flight or one just ended, so that what arrives while the disk works goes as
  * one entry a slot; everything else (votes, acks, followers' entries) goes to the binlog within a millisecond and shares its
- * next batch. Save, then send: what depends on a record leaves when its batch is durable.
+ * next batch. Save, then send: what depends on a record leaves when its batch is durable. A batch of nothing but what may wait for
+ * its sync is in flight until it is written; the sync comes soon, or with the next batch that wants one.
  *
  * Only slots that wait for the clock are looked at every tick; a thousand that rest cost a glance now and then, for keys that
  * have come of age.
  */
 import type { Env, Timer } from '../env.js';
-import type { Binlog, BinlogRecord } from '../storage/binlog.js';
+import type { Binlog } from '../storage/binlog.js';
+import { SaveBatch } from './save-batch.js';
 import type { Slot } from './slot.js';
 
 /**
@@ -23,6 +25,9 @@ const RESTING_LOOK_MS = 250;
 
 /** A batch of so many records is a busy one. */
 const BUSY_RECORDS = 4;
+
+/** After a write that may wait for its sync: half of the second that is promised, for a sync takes time itself. */
+const SYNC_LATER_MS = 500;
 
 export class Pump<R> {
   private readonly slots = new Set<Slot<R>>();
@@ -38,6 +43,8 @@ export class Pump<R> {
   /** Resolves when everything handed to the binlog so far is durable. */
   private saved: Promise<void> = Promise.resolve();
   private timer: Timer | undefined;
+  /** Set while something is written and not synced. */
+  private syncTimer: Timer | undefined;
   private closed = false;
   /** Set while woken slots wait for company. */
   private patience: Timer | undefined;
@@ -88,6 +95,7 @@ export class Pump<R> {
     this.closed = true;
     this.timer?.cancel();
     this.patience?.cancel();
+    this.syncTimer?.cancel();
     this.woken.clear();
   }
 
@@ -127,41 +135,81 @@ export class Pump<R> {
     this.woken = new Set();
     const mayPropose = this.batchesInFlight === 0 || this.batchEnded;
     this.batchEnded = false;
-    const records: BinlogRecord[] = [];
-    const afterSave: (() => void)[] = [];
+    const batch = new SaveBatch();
     for (const slot of slots) {
       if (mayPropose) slot.proposeWaiting();
       else if (slot.wantsToPropose) this.holding.add(slot);
-      slot.collect(records, afterSave);
+      slot.collect(batch);
     }
-    if (records.length > 0) this.saved = this.save(records, afterSave);
-    // Without records of its own a message may still speak of what an earlier batch is writing.
-    else if (this.batchesInFlight > 0) this.saved = this.follow(this.saved, afterSave);
-    else for (const done of afterSave) done();
+    if (batch.needsSync) this.saved = this.save(batch);
+    else {
+      if (!batch.isEmpty) void this.write(batch);
+      // Without records of its own a message may still speak of what an earlier batch is writing.
+      if (this.batchesInFlight > 0) this.saved = this.follow(this.saved, batch.afterEarlier);
+      else for (const done of batch.afterEarlier) done();
+    }
     this.turnEnded();
   }
 
   private async follow(earlier: Promise<void>, afterSave: readonly (() => void)[]): Promise<void> {
     await earlier;
+    this.letGo(afterSave);
+  }
+
+  private async save(batch: SaveBatch): Promise<void> {
+    this.batchesInFlight++;
+    try {
+      await this.binlog.append(batch.records);
+    } catch (why) {
+      return this.fail(why);
+    }
+    this.ended(batch, [...batch.afterWrite, ...batch.afterEarlier, ...batch.afterSave]);
+  }
+
+  /** Of what may wait for its sync. */
+  private async write(batch: SaveBatch): Promise<void> {
+    this.batchesInFlight++;
+    const { written, durable } = this.binlog.appendUnsynced(batch.records);
+    durable.then(
+      () => this.letGo(batch.afterSave),
+      (why) => this.fail(why),
+    );
+    try {
+      await written;
+    } catch (why) {
+      return this.fail(why);
+    }
+    this.ended(batch, batch.afterWrite);
+    this.syncLater();
+  }
+
+  private syncLater(): void {
+    if (this.closed) return;
+    this.syncTimer ??= this.env.after(SYNC_LATER_MS, () => {
+      this.syncTimer = undefined;
+      this.binlog.sync().catch((why) => this.fail(why));
+    });
+  }
+
+  /** Nothing more leaves: what waits behind a batch that failed would speak of records that may not be there. */
+  private fail(why: unknown): void {
+    if (this.closed) return;
+    this.close();
+    this.fatal(why);
+  }
+
+  private letGo(afterSave: readonly (() => void)[]): void {
     if (this.closed) return;
     for (const done of afterSave) done();
     this.turnEnded();
   }
 
-  private async save(records: readonly BinlogRecord[], afterSave: readonly (() => void)[]): Promise<void> {
-    this.batchesInFlight++;
-    try {
-      await this.binlog.append(records);
-    } catch (why) {
-      if (this.closed) return;
-      // Nothing more leaves: what waits behind this batch would speak of records that may not be there.
-      this.close();
-      return this.fatal(why);
-    }
+  /** The next one may be formed. */
+  private ended({ records }: SaveBatch, done: readonly (() => void)[]): void {
     this.batchesInFlight--;
     if (this.closed) return;
     this.batchEnded = true;
-    for (const done of afterSave) done();
+    for (const each of done) each();
     for (const slot of this.holding) this.woken.add(slot);
     this.holding.clear();
     this.turnEnded();

@@ -7,10 +7,12 @@
  * A write is `waiting` (in no entry yet: may still be refused) or `pending` (in an entry that was appended: from then on its
  * outcome is what the log says at that index, or unknown). A read is `asking` until a read index is known.
  */
+import type { LogPlace } from './applier.js';
 import type { CommandGroup } from './entry.js';
 
 export type Outcome<R> =
-  | { readonly kind: 'done'; readonly replies: readonly R[] }
+  /** `at`: of a write, where it stands in the log. */
+  | { readonly kind: 'done'; readonly replies: readonly R[]; readonly at?: LogPlace }
   /** Definite: nothing happened, and nothing will. */
   | { readonly kind: 'refused'; readonly why: RefusalReason }
   /** May have happened, may yet happen, may never happen. */
@@ -133,9 +135,10 @@ export class Requests<R> {
     const entry = this.pending.get(index);
     if (entry === undefined) return;
     this.pending.delete(index);
+    const at = { index, term };
     entry.writes.forEach((write, i) => {
       const outcome: Outcome<R> =
-        entry.term === term ? { kind: 'done', replies: replies[i]! } : { kind: 'unknown' };
+        entry.term === term ? { kind: 'done', replies: replies[i]!, at } : { kind: 'unknown' };
       this.settleWrite(write, outcome);
     });
   }

@@ -2,90 +2,54 @@
  * One replica of one slot: a Raft member, the log it writes, the state it applies, the requests it answers.
  *
  * The pump (pump.ts) drives it: `proposeWaiting` forms an entry of what waits, `collect` takes the core's Ready apart in
- * its one safe order, `afterSave` releases what the disk must not deny. Applying may stop for loads from the engine;
- * nothing else does. Checkpoints freeze the state between entries only.
+ * its one safe order, `afterSave` releases what the disk must not deny. Applying (applier.ts) may stop for loads from the
+ * engine; nothing else does. Checkpoints freeze the state between entries only.
+ *
+ * The leader of an async group applies and answers once an entry is in its file. Raft hears of it as saved only when it is synced,
+ * so votes, commit and the others' state are what they are in a quorum group, and so is a checkpoint: it is written once all that
+ * it holds is committed. What this leader was ahead and another one cut is rolled back (rollback.ts) and counted (cuts.ts).
  *
  * Leaves out: which command means what (the machine), who may ask (the router), where bytes go (the node).
  */
-import { invariant } from '../assert.js';
-import type { Env } from '../env.js';
 import type { ConfigurationResult } from '../raft/leader.js';
 import { membersOf } from '../raft/membership.js';
 import { type Configuration, type MemberId, type Message, NOBODY } from '../raft/message.js';
 import { Raft } from '../raft/raft.js';
-import type { ConfigurationChange, RaftSettings, RaftStatus, Ready } from '../raft/ready.js';
-import type { Binlog, BinlogEntry, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
-import type { Engine } from '../storage/engine.js';
-import { EntryRun } from './apply.js';
+import type { ConfigurationChange, RaftStatus, Ready } from '../raft/ready.js';
+import type { BinlogEntry, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
+import { type AckQuestion, Acks } from './acks.js';
+import { Ahead } from './ahead.js';
+import { Applier } from './applier.js';
+import type { EntryRun } from './apply.js';
 import { type Birth, birthConfiguration, nodeOf } from './birth.js';
 import { campaignTurn } from './campaign-turn.js';
+import type { CutCount } from './cuts.js';
 import { DueKeys } from './due-keys.js';
-import type { CommandGroup } from './entry.js';
+import { Freezer } from './freezer.js';
 import { Loader } from './loader.js';
 import { LogTail } from './log-tail.js';
-import type { StateMachine } from './machine.js';
-import type { PoolFigures } from './pool-figures.js';
 import { Proposals } from './proposals.js';
 import { Reads } from './reads.js';
 import type { StateMeta } from './record.js';
 import { Requests, type SlotRequest } from './requests.js';
-import { Installs, type ReceivedSnapshot, type SlotSnapshots } from './snapshot-install.js';
+import type { SaveBatch } from './save-batch.js';
+import type { SlotParts, SlotSettings } from './slot-parts.js';
+import { Installs, type ReceivedSnapshot } from './snapshot-install.js';
 import { SlotClock } from './stamp.js';
-import type { FrozenState, SlotState } from './state.js';
+import type { SlotState } from './state.js';
 import type { StoredState } from './states.js';
 
-export interface SlotSettings {
-  readonly raft: RaftSettings;
-  /** An entry takes no further command once it is this large. */
-  readonly entryBytesTarget: number;
-  /** Requests taken and not answered; beyond it new ones are refused. */
-  readonly outstandingRequestsMax: number;
-  /** Rounds of read-index questions in flight; later reads wait and share the next round. */
-  readonly readRoundsMax: number;
-  /** Applied entries kept in the binlog for followers that lag, of all the node's slots. */
-  readonly logTailBytes: number;
-  /** Pages that one read may have loaded: its reply is hardly smaller, and can't be sent beyond that. */
-  readonly readBytesMax: number;
-  /** Clean cells in memory, of all the node's slots; beyond its share a slot evicts, after checkpoints and before loads. */
-  readonly poolBytes: number;
-  /** When a leader's node is gone, each voter campaigns so much later than the one before it, so that they don't collide. */
-  readonly campaignStaggerMs: number;
-}
-
-export interface SlotParts<R> {
-  readonly env: Env;
-  readonly engine: Engine;
-  readonly binlog: Binlog;
-  readonly machine: StateMachine<R>;
-  readonly settings: SlotSettings;
-  readonly figures: PoolFigures;
-  /** Something happened that the pump should look at. */
-  readonly wake: (slot: Slot<R>) => void;
-  readonly send: (slot: Slot<R>, message: Message) => void;
-  readonly statusChanged: (slot: Slot<R>) => void;
-  readonly snapshots: SlotSnapshots<R>;
-  /** An entry was applied; for oracles and metrics. */
-  readonly entryApplied: (slot: Slot<R>, entry: BinlogEntry) => void;
-  /** Applying must wait: too much is dirty. Asked between entries. */
-  readonly applyHeld: (slot: Slot<R>) => boolean;
-  /** Slots that share what is bounded for the node, this one included. */
-  readonly sharers: () => number;
-  /** The group's disks are too full for such a write: it is refused, the rest goes on. */
-  readonly diskLow: (slot: Slot<R>, group: CommandGroup) => boolean;
-  /** The node can't be reached: its members are not waited for before sleep. */
-  readonly isDown: (nodeId: number) => boolean;
-  readonly fatal: (why: unknown) => void;
-}
+export type { SlotParts, SlotSettings };
 
 export class Slot<R> {
   readonly raft: Raft;
   readonly clock: SlotClock;
   readonly requests = new Requests<R>();
-  private readonly queue: BinlogEntry[] = [];
-  private run: EntryRun<R> | undefined;
-  private loading = false;
-  private appliedIndex: number;
-  private appliedTerm: number;
+  private readonly applier: Applier<R>;
+  private readonly freezer: Freezer;
+  private readonly acks: Acks;
+  /** Of async groups. */
+  private readonly ahead: Ahead | undefined;
   /** Entries up to here were on disk at start: their stamps say nothing about time elapsed. */
   private replayedIndex: number;
   private durableIndex: number;
@@ -110,9 +74,8 @@ export class Slot<R> {
     private readonly parts: SlotParts<R>,
   ) {
     const { env, settings } = parts;
-    this.appliedIndex = meta?.appliedIndex ?? 0;
-    this.appliedTerm = meta?.appliedTerm ?? 0;
-    this.durableIndex = this.appliedIndex;
+    const applied = { index: meta?.appliedIndex ?? 0, term: meta?.appliedTerm ?? 0 };
+    this.durableIndex = applied.index;
     this.replayedIndex = recovered?.lastIndex ?? 0;
     this.stored = meta && { stateId: state.stateId, meta };
     this.tail = new LogTail(recovered?.compactedIndex ?? 0, settings.logTailBytes);
@@ -131,7 +94,7 @@ export class Slot<R> {
     this.installs = new Installs(parts.engine, {
       replicaId,
       wants: ({ term, meta }) => this.wants(term, meta.appliedIndex),
-      isMidEntry: () => this.run !== undefined,
+      isMidEntry: () => this.applier.isMidEntry,
       leftBehind: () => this.state.leftBehind,
       switchTo: (snapshot) => this.switchTo(snapshot),
       wake: () => this.wake(),
@@ -142,12 +105,28 @@ export class Slot<R> {
       configuration: meta?.configuration ?? birthConfiguration(birth),
       hardState: recovered?.hardState ?? { term: 0, votedFor: 0, commit: 0 },
       log: recovered ?? { compactedIndex: 0, compactedTerm: 0, terms: [], lastIndex: 0, entries: [] },
-      appliedIndex: this.appliedIndex,
+      appliedIndex: applied.index,
       restarted: recovered !== undefined,
       nowMs: env.monotonicMs(),
       random: env.random,
       settings: settings.raft,
     });
+    this.applier = new Applier(applied, state, parts.machine, this.loader, {
+      mustWait: () => this.installs.waiting || parts.applyHeld(this),
+      aheadIsFull: parts.aheadIsFull,
+      applied: (entry, run) => this.entryApplied(entry, run),
+      settled: (entry) => this.entrySettled(entry),
+      read: (from, bytesMax) => parts.binlog.read(replicaId, from, bytesMax),
+      fatal: parts.fatal,
+      wake: () => this.wake(),
+    });
+    this.freezer = new Freezer(state, this.clock, this.applier, {
+      configuration: () => this.raft.status.configuration,
+      // Applying may have waited for this.
+      frozen: () => this.wake(),
+    });
+    this.acks = new Acks(this.raft, birth.isAsync === true, settings.outstandingRequestsMax);
+    this.ahead = birth.isAsync ? this.newAhead(recovered?.ledTerms ?? []) : undefined;
     this.proposals = new Proposals(env, this.raft, this.requests, this.clock, {
       entryBytesTarget: settings.entryBytesTarget,
       proposalBytesMax: settings.raft.proposalBytesMax,
@@ -168,7 +147,13 @@ export class Slot<R> {
   }
 
   get appliedTo(): { readonly index: number; readonly term: number } {
-    return { index: this.appliedIndex, term: this.appliedTerm };
+    const { index, term } = this.applier;
+    return { index, term };
+  }
+
+  /** The state holds what is not committed yet. */
+  get isAhead(): boolean {
+    return this.applier.isAhead;
   }
 
   /** Takes a client's request; `expectedTerm` 0 accepts any term. A follower takes reads that are meant for it. */
@@ -189,6 +174,13 @@ export class Slot<R> {
     this.wake();
   }
 
+  /** How many other members have an entry of this group on disk. Refused by who does not lead. */
+  askAcks(question: AckQuestion): void {
+    if (this.closed || !this.isLeader) return question.answer({ kind: 'refused' });
+    this.acks.add(question);
+    this.wake();
+  }
+
   receive(message: Message): void {
     if (this.closed || this.installs.deaf) return;
     this.raft.step(message, this.now());
@@ -202,12 +194,14 @@ export class Slot<R> {
       this.wake();
     }
     if (this.requests.outstanding > 0) this.requests.expire(nowMs);
+    this.acks.expire(nowMs);
     this.dueKeys.look();
   }
 
   /** Neither the clock nor anybody waits for anything here: the pump need not look until something happens. */
   get isResting(): boolean {
-    return this.raft.nextTickMs === Number.POSITIVE_INFINITY && this.requests.outstanding === 0;
+    const asked = this.requests.outstanding + this.acks.waitingCount;
+    return this.raft.nextTickMs === Number.POSITIVE_INFINITY && asked === 0;
   }
 
   /** The node is gone, or the way to it: whom it led may elect another; what was under way to it may be lost. */
@@ -258,41 +252,33 @@ export class Slot<R> {
    * former leaders in the log that this clock has not seen, and slot time would go back.
    */
   proposeWaiting(): void {
-    if (!this.isLeader || this.appliedTerm !== this.raft.status.term) return;
+    if (!this.isLeader || this.applier.term !== this.raft.status.term) return;
     this.proposals.proposeAll();
   }
 
-  /** Takes what the core has ready; records to save go to `records`, what waits for them to `afterSave`. */
-  collect(records: BinlogRecord[], afterSave: (() => void)[]): void {
+  /** Takes what the core has ready; what is to be saved, and what waits for it, goes to the batch. */
+  collect(batch: SaveBatch): void {
     this.askReadIndex();
     for (let ready = this.raft.ready(); ready !== undefined; ready = this.raft.ready()) {
-      this.handle(ready, records, afterSave);
+      this.handle(ready, batch);
     }
-    this.applyQueue();
-    this.installs.turn(records, afterSave);
-    // Between entries only: a read never sees half of one.
-    if (this.run === undefined) this.reads.serve(this.appliedIndex);
+    this.ahead?.look();
+    if (!this.ahead?.isGoingBack) this.applier.turn();
+    this.ahead?.decide();
+    this.installs.turn(batch.records, batch.afterSave);
+    if (this.mayRead()) this.reads.serve(this.applier.index);
+    this.acks.look();
   }
 
   /** What a checkpoint writes of this slot; undefined when it must wait or there is nothing new. */
-  freeze(): { readonly frozen: FrozenState; readonly meta: StateMeta } | undefined {
-    if (this.closed || this.run !== undefined || this.installs.deaf) return undefined;
-    if (this.appliedIndex === this.durableIndex && !this.state.hasUnwritten) return undefined;
-    const meta: StateMeta = {
-      appliedIndex: this.appliedIndex,
-      appliedTerm: this.appliedTerm,
-      timeMs: this.clock.lastStampMs,
-      keys: this.state.keys,
-      configuration: this.raft.status.configuration,
-    };
-    // Applying may have waited for this.
-    this.wake();
-    return { frozen: this.state.freeze(), meta };
+  freeze(): ReturnType<Freezer['freeze']> {
+    if (this.closed || this.installs.deaf || this.ahead?.isGoingBack) return undefined;
+    return this.freezer.freeze(this.durableIndex);
   }
 
   /** That checkpoint is in the engine, synced: the log up to it is no longer needed for recovery. */
   checkpointed(meta: StateMeta, stateId: number): void {
-    this.state.thaw();
+    this.freezer.thaw();
     this.durableIndex = meta.appliedIndex;
     this.stored = { stateId, meta };
     this.loader.trim();
@@ -323,6 +309,22 @@ export class Slot<R> {
     this.closed = true;
     this.installs.close();
     this.requests.close();
+    this.acks.refuseAll();
+  }
+
+  private newAhead(ledTerms: readonly number[]): Ahead {
+    const { parts, replicaId, raft, state, clock, applier, freezer } = this;
+    const { engine, alone, fatal } = parts;
+    const host = { replicaId, raft, engine, state, clock, applier, freezer, alone, fatal };
+    const more = {
+      keysOf: parts.machine.keys.bind(parts.machine),
+      stored: () => this.stored,
+      isClosed: () => this.closed,
+      writesCut: (count: CutCount) => parts.writesCut(this, count),
+      rolledBack: () => parts.rolledBack(this),
+      wake: () => this.wake(),
+    };
+    return new Ahead({ ...host, ...more }, ledTerms);
   }
 
   private now(): number {
@@ -347,9 +349,10 @@ export class Slot<R> {
   }
 
   /** The order of raft/ready.ts: messages now; records; and what depends on them after they are saved. */
-  private handle(ready: Ready, records: BinlogRecord[], afterSave: (() => void)[]): void {
+  private handle(ready: Ready, batch: SaveBatch): void {
     for (const message of ready.messages) this.parts.send(this, message);
     const { replicaId } = this;
+    const records: BinlogRecord[] = [];
     const last = ready.entries.at(-1);
     if (last !== undefined) {
       records.push({ kind: 'entries', replicaId, entries: ready.entries });
@@ -358,8 +361,11 @@ export class Slot<R> {
     if (ready.hardState !== undefined && (ready.mustSync || last !== undefined)) {
       records.push({ kind: 'hardState', replicaId, ...ready.hardState });
     }
-    if (last !== undefined || ready.messagesAfterSave.length > 0) afterSave.push(() => this.afterSave(ready));
-    this.queue.push(...ready.committed);
+    if (this.ahead !== undefined) this.ahead.handle(ready, records, batch);
+    else batch.records.push(...records);
+    const after = records.length > 0 ? batch.afterSave : batch.afterEarlier;
+    if (last !== undefined || ready.messagesAfterSave.length > 0) after.push(() => this.afterSave(ready));
+    this.applier.addCommitted(ready.committed);
     for (const read of ready.reads) {
       if (read.kind === 'ready') this.requests.readIndexKnown(read.context, read.index, read.leased);
       else this.requests.readIndexRefused(read.context);
@@ -384,7 +390,9 @@ export class Slot<R> {
     } else {
       this.proposals.follow();
       this.requests.lostLeadership();
+      this.acks.refuseAll();
     }
+    this.applier.forgetWritten();
     this.parts.statusChanged(this);
   }
 
@@ -407,46 +415,25 @@ export class Slot<R> {
     this.wake();
   }
 
-  private applyQueue(): void {
-    while (this.queue.length > 0 && !this.loading) {
-      if (this.run === undefined && (this.installs.waiting || this.parts.applyHeld(this))) return;
-      const entry = this.queue[0]!;
-      if (entry.kind === 'command' && !this.applyCommands(entry)) return;
-      this.queue.shift();
-      this.finish(entry);
-    }
+  private entryApplied(entry: BinlogEntry, run: EntryRun<R> | undefined): void {
+    const { index, term } = entry;
+    const isNew = index > this.replayedIndex && !this.applier.isCatchingUp;
+    if (run !== undefined) this.clock.observe(run.entry.timeMs, isNew);
+    this.requests.applied(index, term, run?.replies ?? []);
   }
 
-  /** False when it must wait for a load. */
-  private applyCommands(entry: BinlogEntry): boolean {
-    this.run ??= new EntryRun(this.state, this.parts.machine, entry.data, entry.index);
-    const needs = this.run.go();
-    if (needs === undefined) return true;
-    this.loading = true;
-    void this.loader.load(needs, this.run.ranges, this.run).then(() => {
-      this.loading = false;
-      this.wake();
-    });
-    return false;
-  }
-
-  private finish(entry: BinlogEntry): void {
-    invariant(entry.index === this.appliedIndex + 1, 'applied out of order', {
-      at: this.appliedIndex,
-      got: entry.index,
-    });
-    // What waited for it may now be stamped.
-    if (entry.term !== this.appliedTerm) this.wake();
-    this.appliedIndex = entry.index;
-    this.appliedTerm = entry.term;
-    if (this.run !== undefined) this.clock.observe(this.run.entry.timeMs, entry.index > this.replayedIndex);
-    const replies = this.run?.replies ?? [];
-    if (this.run !== undefined) this.loader.ended(this.run);
-    this.run = undefined;
+  private entrySettled(entry: BinlogEntry): void {
     this.raft.applied(entry.index);
-    this.requests.applied(entry.index, entry.term, replies);
+    this.freezer.settled(entry.index);
     this.parts.entryApplied(this, entry);
     this.dueKeys.entryApplied();
+  }
+
+  /** Between entries only, so that a read never sees half of one; and a follower shows nothing that may yet be cut. */
+  private mayRead(): boolean {
+    const { applier, ahead } = this;
+    if (applier.isMidEntry || ahead?.isGoingBack) return false;
+    return !applier.isAhead || this.isLeader;
   }
 
   private wants(term: number, index: number): boolean {
@@ -458,13 +445,13 @@ export class Slot<R> {
   private switchTo({ stateId, meta, expiry }: ReceivedSnapshot): void {
     if (this.closed) return;
     const { appliedIndex: index, appliedTerm: term, configuration } = meta;
+    this.ahead?.replaced({ index, term });
+    this.freezer.drop();
     this.state.replace(stateId, meta.keys, expiry);
     this.clock.observe(meta.timeMs, false);
-    this.appliedIndex = index;
-    this.appliedTerm = term;
+    this.applier.jumpTo({ index, term });
     this.durableIndex = index;
     this.stored = { stateId, meta };
-    this.queue.length = 0;
     this.tail.restart(index);
     this.raft.restored({ index, term, configuration });
     // What stood in the log behind the mark and went with it was never applied here.

@@ -37,6 +37,11 @@ export class SlotClock {
     if (stampMs > this.anchorMs) this.anchor(stampMs, live);
   }
 
+  /** The state went back to one with this newest stamp. Times that were given out stay the floor of those to come. */
+  wentBack(stampMs: number): void {
+    this.stampMs = stampMs;
+  }
+
   /** For a new entry of ours: nowMs, and time counts from here. */
   stamp(): number {
     const nowMs = this.nowMs();

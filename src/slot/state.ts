@@ -93,10 +93,17 @@ export class SlotState {
 
   /** State ids that the engine may still point to or hold, once this state is replaced. */
   get leftBehind(): readonly number[] {
-    return [...this.abandoned, this.stateId];
+    const { frozen } = this;
+    const ofFrozen = frozen === undefined ? [] : [...frozen.abandonedStateIds, frozen.stateId];
+    return [...new Set([...ofFrozen, ...this.abandoned, this.stateId])];
   }
 
-  /** The engine points to another state now, a snapshot's: nothing that memory holds is true any more. */
+  /** An id for a state that begins empty. */
+  freshId(): number {
+    return this.newStateId();
+  }
+
+  /** The engine's state is another one now, or an older one than memory's: nothing that memory holds is true any more. */
   replace(stateId: number, keys: number, expiry: ExpiryWindow): void {
     invariant(this.frozen === undefined, 'a frozen state is replaced', { stateId });
     this.forget();
@@ -210,6 +217,12 @@ export class SlotState {
     this.dirty = new DirtyCells();
     this.abandoned = [];
     return this.frozen;
+  }
+
+  /** The frozen unit will never be written: another state takes the place of this one. */
+  dropFrozen(): void {
+    this.frozen = undefined;
+    this.pages.dropFrozen();
   }
 
   /** The frozen unit is in the engine, synced. */

@@ -3,7 +3,7 @@
  * just written. So what a restart finds is by construction what the running process believed.
  */
 import { invariant } from '../assert.js';
-import type { ReplicaId } from './binlog.js';
+import type { BinlogRecord, ReplicaId } from './binlog.js';
 import type { TermRun } from './binlog-entries.js';
 import type { SmallRecord, StoredRecord } from './binlog-record.js';
 import { type HardStateValue, type Place, ReplicaLog } from './replica-log.js';
@@ -67,6 +67,9 @@ function applyToLiving(
       log.hardState = { value: { term, votedFor, commit }, segment };
       return;
     }
+    case 'led':
+      log.led = { value: record.terms, segment };
+      return;
     case 'snapshot': {
       const { index, term, mark } = record;
       if (record.keepsSuffix) log.startAfter(index, term);
@@ -83,6 +86,13 @@ function applyToLiving(
   }
 }
 
+/** What the log adds to what a caller hands over: whether a snapshot's mark leaves the entries behind it. */
+export function toStore(index: BinlogIndex, record: BinlogRecord | StoredRecord): StoredRecord {
+  if (record.kind !== 'snapshot' || 'keepsSuffix' in record) return record;
+  const keepsSuffix = index.replicas.get(record.replicaId)?.termOf(record.index) === record.term;
+  return { ...record, keepsSuffix };
+}
+
 /** What a caller may never do, checked against all that was written before, in the order of the log. */
 export function checkAppend(index: BinlogIndex, record: StoredRecord): void {
   const { replicaId, kind } = record;
@@ -96,7 +106,7 @@ export function checkAppend(index: BinlogIndex, record: StoredRecord): void {
   invariant(log?.birth !== undefined, 'a record of a replica that was never born', { replicaId, kind });
   if (kind === 'entries') checkEntries(log, record.entries[0]?.index ?? 0);
   else if (kind === 'hardState') checkHardState(log, record);
-  else checkSnapshot(log, record.index);
+  else if (kind !== 'led') checkSnapshot(log, record.index);
 }
 
 function checkEntries(log: ReplicaLog, first: number): void {

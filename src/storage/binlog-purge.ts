@@ -5,7 +5,7 @@
  *   1. what is still needed of it is appended again in frames that never imply a truncation, and synced;
  *   2. the index has nothing left in it;
  *   3. the file is removed and the removal synced, before the next segment's turn: so there is never a hole between segments.
- * Needed are: births, tombstones, the newest hard state, mark and log start of each replica, and entries not yet released.
+ * Needed are: births, tombstones, the newest hard state, mark, log start and led terms of each replica, and entries not yet released.
  *
  * It asks before it acts. Replicas with unreleased entries in a segment that is due are named to `onPinned` first; a later run
  * copies their entries forward if that frees at least half of the segment, or if half of the whole log could be freed: then what
@@ -152,7 +152,7 @@ function pinsSegment(log: ReplicaLog, region: Region, segment: number): boolean 
 
 /** The order matters to a replay: the mark may set where the log starts, and the log start may be later than it. */
 function smallRecordsOf(log: ReplicaLog, segment: number): StoredRecord[] {
-  const { replicaId, birth, hardState, snapshot, tombstone } = log;
+  const { replicaId, birth, hardState, snapshot, led, tombstone } = log;
   const records: StoredRecord[] = [];
   const copied = true as const;
   if (birth?.segment === segment) records.push({ kind: 'birth', replicaId, birth: birth.value, copied });
@@ -163,6 +163,7 @@ function smallRecordsOf(log: ReplicaLog, segment: number): StoredRecord[] {
   if (start !== undefined) records.push(start);
   if (hardState?.segment === segment)
     records.push({ kind: 'hardState', replicaId, ...hardState.value, copied });
+  if (led?.segment === segment) records.push({ kind: 'led', replicaId, terms: led.value, copied });
   if (tombstone?.segment === segment) {
     records.push({ kind: 'tombstone', replicaId, tombstone: tombstone.value, copied });
   }

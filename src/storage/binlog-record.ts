@@ -7,8 +7,9 @@
  *   parse in this one.
  * - The header check covers length, owner, kind and segment. A frame whose payload rotted still tells whose it was and where
  *   the next one begins; and the search for the next good frame needs no CRC at each byte.
- * - Bit 7 of the kind marks the first frame of a batch. Batches are written and synced one after the other, so a good frame
- *   with this bit proves that all before it was durable once: bad bytes before it are damage, not a torn tail.
+ * - Bit 7 of the kind marks the first frame of a batch: what lies between two syncs, in one write or in several. A batch is begun
+ *   only when the sync of the one before is back, so a good frame with this bit proves that all before it was durable once: bad
+ *   bytes before it are damage, not a torn tail.
  * - Bit 6 marks what purge copied forward. Such a frame fills gaps and never implies a truncation.
  *
  * What a whole file means (clean end, torn tail, damage) is binlog-segment.ts'.
@@ -48,6 +49,7 @@ const KIND_CODES: Readonly<Record<StoredKind, number>> = {
   snapshot: 4,
   tombstone: 5,
   logStart: 6,
+  led: 7,
 };
 const KINDS: readonly (StoredKind | undefined)[] = [
   undefined,
@@ -57,6 +59,7 @@ const KINDS: readonly (StoredKind | undefined)[] = [
   'snapshot',
   'tombstone',
   'logStart',
+  'led',
 ];
 const STARTS_BATCH = 0x80;
 const COPIED = 0x40;
@@ -68,7 +71,7 @@ export interface FrameSpan {
   readonly end: number;
 }
 
-/** All records of a batch in one piece of memory, ready for one write into one segment. */
+/** Records in one piece of memory, ready for one write into one segment. */
 export class BatchEncoder {
   private readonly out: ByteWriter;
   private readonly frames: {
@@ -77,7 +80,11 @@ export class BatchEncoder {
     readonly code: number;
   }[] = [];
 
-  constructor(bytesHint = 256) {
+  constructor(
+    bytesHint = 256,
+    /** False: what was written before is not synced yet, and this goes on with its batch. */
+    private readonly startsBatch = true,
+  ) {
     this.out = new ByteWriter(bytesHint);
   }
 
@@ -90,7 +97,7 @@ export class BatchEncoder {
     this.out.raw(HEADER_SPACE);
     writePayload(this.out, record);
     const span = { start, end: this.out.length };
-    const flags = (start === 0 ? STARTS_BATCH : 0) | (record.copied ? COPIED : 0);
+    const flags = (start === 0 && this.startsBatch ? STARTS_BATCH : 0) | (record.copied ? COPIED : 0);
     this.frames.push({ span, replicaId: record.replicaId, code: KIND_CODES[record.kind] | flags });
     return span;
   }
@@ -144,6 +151,10 @@ function writePayload(out: ByteWriter, record: StoredRecord): void {
       return;
     case 'logStart':
       out.varint(record.index).varint(record.term);
+      return;
+    case 'led':
+      out.varint(record.terms.length);
+      for (const term of record.terms) out.varint(term);
       return;
   }
 }
@@ -237,9 +248,17 @@ function readPayload(
     }
     case 'logStart':
       return { kind, replicaId, index: input.varint(), term: input.varint() };
+    case 'led':
+      return { kind, replicaId, terms: readTerms(input) };
     case 'entries':
       throw new FormatError('entries are no small record');
   }
+}
+
+function readTerms(input: ByteReader): number[] {
+  const terms: number[] = [];
+  for (let left = input.varint(); left > 0; left--) terms.push(input.varint());
+  return terms;
 }
 
 function flag(value: number): boolean {

@@ -254,6 +254,7 @@ function recovered(log: ReplicaLog, entries: readonly BinlogEntry[]): RecoveredR
     tombstone: log.tombstone?.value,
     snapshot: log.snapshot?.value,
     hardState: { ...hardState, commit },
+    ledTerms: log.led?.value ?? [],
     compactedIndex,
     compactedTerm,
     terms: damaged === undefined ? log.terms() : [],

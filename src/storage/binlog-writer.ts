@@ -11,14 +11,25 @@
  * then nothing of the batch is durable, and nobody is told that it is.
  *
  * A batch never spans segments. A new segment is created, its header synced and its name synced before a batch goes there.
+ *
+ * Writes that may be synced later gather until a sync comes: with the next append that wants one, when asked for, when too much
+ * has gathered, or before the segment ends. Then all of them are durable together, and are told so first.
  */
 import { invariant } from '../assert.js';
-import type { Binlog, BinlogEntry, BinlogFigures, BinlogOptions, BinlogRecord, ReplicaId } from './binlog.js';
-import { entriesBytes, termRunsOfEntries } from './binlog-entries.js';
-import { type BinlogIndex, checkAppend } from './binlog-index.js';
+import type {
+  Binlog,
+  BinlogEntry,
+  BinlogOptions,
+  BinlogRecord,
+  ReplicaId,
+  UnsyncedAppend,
+} from './binlog.js';
+import { termRunsOfEntries } from './binlog-entries.js';
+import { type BinlogIndex, checkAppend, toStore } from './binlog-index.js';
+import { bytesOf, maySyncLater, NOBODY_WAITS, type Pending, SMALL_RECORD_BYTES } from './binlog-pending.js';
 import { BinlogPurge } from './binlog-purge.js';
 import { BinlogReader } from './binlog-reader.js';
-import { BatchEncoder, FRAME_HEADER_BYTES, type StoredRecord } from './binlog-record.js';
+import { BatchEncoder, type StoredRecord } from './binlog-record.js';
 import { abandonSegment, cutBack } from './binlog-repair.js';
 import { BINLOG_FOLDER, encodeSegmentHeader, SEGMENT_NUMBER_MAX, segmentPath } from './binlog-segment.js';
 import { DiskGauge, type Space } from './disk-gauge.js';
@@ -30,18 +41,11 @@ import type { Place } from './replica-log.js';
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 /** Lazy records wait for the next urgent one, but never more of them than this. */
 const LAZY_BYTES_MAX = 64 * 1024;
-const SMALL_RECORD_BYTES = 64;
-
-interface Pending {
-  /** Called when the batch is encoded. */
-  readonly records: () => readonly (BinlogRecord | StoredRecord)[];
-  readonly bytes: number;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
+/** With more than this written and not synced, the next write is synced although nobody asks. */
+const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024;
 
 export class SegmentedBinlog implements Binlog {
-  readonly figures: BinlogFigures = { batches: 0, records: 0, entries: 0, bytes: 0 };
+  readonly figures = { batches: 0, records: 0, entries: 0, bytes: 0 };
   private readonly reader: BinlogReader;
   private readonly purger: BinlogPurge;
   private readonly gauge: DiskGauge;
@@ -51,9 +55,12 @@ export class SegmentedBinlog implements Binlog {
   private lazyBytes = 0;
   private urgent = 0;
   private flushing: Promise<void> | undefined;
-  /** The place up to which all is durable. */
-  private durableSegment = 0;
-  private durableBytes = 0;
+  /** The place up to which all is written. */
+  private writtenSegment = 0;
+  private writtenBytes = 0;
+  /** Written and not synced, oldest first. */
+  private unsynced: Pending[] = [];
+  private unsyncedBytes = 0;
   /** The first failure; the last one too. */
   private stopped: Error | undefined;
   private closed = false;
@@ -69,11 +76,11 @@ export class SegmentedBinlog implements Binlog {
     this.room = new DiskRoom(this.gauge);
     this.reader = new BinlogReader(files, index, (place) => this.written(place));
     this.purger = new BinlogPurge(files, options, index, this.reader, {
-      enqueue: (records, bytes) => this.enqueue(records, bytes, false),
+      enqueue: (records, bytes) => this.enqueue(records, bytes, 'now'),
       space: () => this.gauge.space,
     });
-    this.durableSegment = this.current?.segment ?? 0;
-    this.durableBytes = file?.lengthBytes ?? 0;
+    this.writtenSegment = this.current?.segment ?? 0;
+    this.writtenBytes = file?.lengthBytes ?? 0;
     void this.gauge.sample();
   }
 
@@ -94,13 +101,22 @@ export class SegmentedBinlog implements Binlog {
   }
 
   append(records: readonly BinlogRecord[], options: { readonly lazy?: boolean } = {}): Promise<void> {
-    let bytes = 0;
-    for (const record of records) {
-      bytes +=
-        FRAME_HEADER_BYTES + (record.kind === 'entries' ? entriesBytes(record.entries) : SMALL_RECORD_BYTES);
-      if (record.kind === 'birth') this.noteBirth(record.replicaId);
-    }
-    return this.enqueue(() => records, bytes, options.lazy === true);
+    this.noteBirths(records);
+    return this.enqueue(() => records, bytesOf(records), options.lazy === true ? 'none' : 'now');
+  }
+
+  appendUnsynced(records: readonly BinlogRecord[]): UnsyncedAppend {
+    this.noteBirths(records);
+    let durable = Promise.resolve();
+    const written = new Promise<void>((resolve, reject) => {
+      durable = this.enqueue(() => records, bytesOf(records), 'later', resolve);
+      durable.catch(reject);
+    });
+    return { written, durable };
+  }
+
+  sync(): Promise<void> {
+    return this.enqueue(() => [], 0, 'now');
   }
 
   read(replicaId: ReplicaId, from: number, bytesMax: number): Promise<readonly BinlogEntry[]> {
@@ -133,28 +149,38 @@ export class SegmentedBinlog implements Binlog {
     if (waiting) this.wake();
     this.closed = true;
     await this.flushing;
+    if (this.file !== undefined && this.stopped === undefined) await this.syncUnsynced(this.file);
     await this.file?.close();
     this.file = undefined;
   }
 
   /** Ids are taken at once: two births in one turn must not get the same. */
-  private noteBirth(replicaId: ReplicaId): void {
-    const { lastReplicaId } = this.index;
-    invariant(replicaId > lastReplicaId, 'replica ids are never reused', { replicaId, lastReplicaId });
-    invariant(replicaId <= 0xffffffff, 'replica ids are 32 bits wide', { replicaId });
-    this.index.lastReplicaId = replicaId;
+  private noteBirths(records: readonly BinlogRecord[]): void {
+    for (const { kind, replicaId } of records) {
+      if (kind !== 'birth') continue;
+      const { lastReplicaId } = this.index;
+      invariant(replicaId > lastReplicaId, 'replica ids are never reused', { replicaId, lastReplicaId });
+      invariant(replicaId <= 0xffffffff, 'replica ids are 32 bits wide', { replicaId });
+      this.index.lastReplicaId = replicaId;
+    }
   }
 
   private get current(): { readonly segment: number; bytes: number } | undefined {
     return this.index.segments[this.index.segments.length - 1];
   }
 
-  private enqueue(records: Pending['records'], bytes: number, lazy: boolean): Promise<void> {
+  private enqueue(
+    records: Pending['records'],
+    bytes: number,
+    sync: Pending['sync'],
+    written = NOBODY_WAITS,
+  ): Promise<void> {
     if (this.stopped !== undefined) return Promise.reject(this.stopped);
     if (this.closed) return Promise.reject(new Error('binlog: closed'));
     const promise = new Promise<void>((resolve, reject) => {
-      this.queue.push({ records, bytes, resolve, reject });
+      this.queue.push({ records, bytes, sync, written, resolve, reject });
     });
+    const lazy = sync === 'none';
     if (lazy) this.lazyBytes += bytes;
     if (!lazy || this.lazyBytes > LAZY_BYTES_MAX) {
       this.urgent = this.queue.length;
@@ -175,7 +201,6 @@ export class SegmentedBinlog implements Binlog {
       while (this.urgent > 0) {
         batch = this.takeBatch();
         await this.writeBatch(batch);
-        for (const pending of batch) pending.resolve();
       }
     } catch (error) {
       this.fail(batch, error);
@@ -199,33 +224,44 @@ export class SegmentedBinlog implements Binlog {
     const file = await this.writable();
     const current = this.current!;
     const bytes = this.encode(batch, current.segment, file.lengthBytes);
-    if (bytes.length === 0) return;
-    await this.appendWhole(file, current.segment, bytes);
-    await file.sync();
+    const syncLater = maySyncLater(batch) && this.unsyncedBytes + bytes.length <= UNSYNCED_BYTES_MAX;
+    this.unsynced.push(...batch);
+    this.unsyncedBytes += bytes.length;
+    if (bytes.length > 0) await this.appendWhole(file, current.segment, bytes, syncLater);
     current.bytes = file.lengthBytes;
-    this.durableSegment = current.segment;
-    this.durableBytes = file.lengthBytes;
+    this.writtenSegment = current.segment;
+    this.writtenBytes = file.lengthBytes;
+    for (const pending of batch) pending.written();
+    if (!syncLater) await this.syncUnsynced(file);
+    if (bytes.length === 0) return;
     this.figures.batches += 1;
     this.figures.bytes += bytes.length;
     this.gauge.wrote(bytes.length);
   }
 
   /** All or nothing. The index holds the records' places already, so they must come to stand there and nowhere else. */
-  private appendWhole(file: AppendFile, segment: number, bytes: Buffer): Promise<void> {
+  private appendWhole(file: AppendFile, segment: number, bytes: Buffer, syncLater: boolean): Promise<void> {
     const { lengthBytes } = file;
     return this.room.write(
       bytes.length,
-      () => file.append([bytes]),
+      () => file.append([bytes], { syncLater }),
       () => cutBack(this.files, file, segment, lengthBytes),
     );
   }
 
+  private async syncUnsynced(file: AppendFile): Promise<void> {
+    if (this.unsyncedBytes > 0) await file.sync();
+    this.unsyncedBytes = 0;
+    for (const pending of this.unsynced.splice(0)) pending.resolve();
+  }
+
   /** Records take effect one after the other: what a record means may depend on the one before it. */
   private encode(batch: readonly Pending[], segment: number, base: number): Buffer {
-    const encoder = new BatchEncoder(batch.reduce((sum, pending) => sum + pending.bytes, 0));
+    const bytesHint = batch.reduce((sum, pending) => sum + pending.bytes, 0);
+    const encoder = new BatchEncoder(bytesHint, this.unsyncedBytes === 0);
     for (const pending of batch) {
       for (const appended of pending.records()) {
-        const record = this.toStore(appended);
+        const record = toStore(this.index, appended);
         if (!record.copied) checkAppend(this.index, record);
         const { start, end } = encoder.add(record);
         this.takeEffect(record, { segment, offset: base + start, endOffset: base + end });
@@ -244,16 +280,11 @@ export class SegmentedBinlog implements Binlog {
     }
   }
 
-  private toStore(record: BinlogRecord | StoredRecord): StoredRecord {
-    if (record.kind !== 'snapshot' || 'keepsSuffix' in record) return record;
-    const keepsSuffix = this.index.replicas.get(record.replicaId)?.termOf(record.index) === record.term;
-    return { ...record, keepsSuffix };
-  }
-
   private async writable(): Promise<AppendFile> {
     if (this.file !== undefined && this.file.lengthBytes < this.options.segmentBytes) return this.file;
     const segment = (this.current?.segment ?? 0) + 1;
     invariant(segment <= SEGMENT_NUMBER_MAX, 'segment numbers are used up', { segment });
+    if (this.file !== undefined) await this.syncUnsynced(this.file);
     await this.file?.close();
     this.file = undefined;
     const file = await this.room.write(
@@ -267,11 +298,14 @@ export class SegmentedBinlog implements Binlog {
   }
 
   private async beginSegment(segment: number): Promise<AppendFile> {
-    const previousEndBytes = this.current?.bytes ?? 0;
-    const { lastReplicaId } = this.index;
+    const header = {
+      segment,
+      previousEndBytes: this.current?.bytes ?? 0,
+      lastReplicaId: this.index.lastReplicaId,
+    };
     const file = await this.files.create(segmentPath(segment));
     try {
-      await file.append([encodeSegmentHeader({ segment, previousEndBytes, lastReplicaId })]);
+      await file.append([encodeSegmentHeader(header)]);
       await file.sync();
       await this.files.syncFolder(BINLOG_FOLDER);
     } catch (why) {
@@ -283,19 +317,18 @@ export class SegmentedBinlog implements Binlog {
 
   /** Entries are in the index from the moment their batch is encoded; a reader waits until they can be read. */
   private async written(place: Place): Promise<void> {
-    const isDurable = (): boolean =>
-      place.segment < this.durableSegment ||
-      (place.segment === this.durableSegment && place.endOffset <= this.durableBytes);
-    while (!isDurable() && this.flushing !== undefined) await this.flushing;
-    if (!isDurable()) throw this.stopped ?? new Error('binlog: entries that were never written');
+    const isWritten = (): boolean =>
+      place.segment < this.writtenSegment ||
+      (place.segment === this.writtenSegment && place.endOffset <= this.writtenBytes);
+    while (!isWritten() && this.flushing !== undefined) await this.flushing;
+    if (!isWritten()) throw this.stopped ?? new Error('binlog: entries that were never written');
   }
 
   private fail(batch: readonly Pending[], error: unknown): void {
     const cause = error instanceof Error ? error : new Error(String(error));
     this.stopped = cause;
-    const rest = this.queue;
-    this.queue = [];
+    const waiting = new Set([...this.unsynced.splice(0), ...batch, ...this.queue.splice(0)]);
     this.urgent = 0;
-    for (const pending of [...batch, ...rest]) pending.reject(cause);
+    for (const pending of waiting) pending.reject(cause);
   }
 }

@@ -38,6 +38,8 @@ export type BinlogRecord =
       readonly term: number;
       readonly mark: Buffer;
     }
+  /** The replica led in these terms, and entries of theirs may still turn out cut: those are its own (see slot/cuts.ts). */
+  | { readonly kind: 'led'; readonly replicaId: ReplicaId; readonly terms: readonly number[] }
   /** The replica is gone for good; its frames may be freed, this record never is. `tombstone` is opaque. */
   | { readonly kind: 'tombstone'; readonly replicaId: ReplicaId; readonly tombstone: Buffer };
 
@@ -47,6 +49,8 @@ export interface RecoveredReplica {
   readonly tombstone: Buffer | undefined;
   readonly snapshot: { readonly index: number; readonly term: number; readonly mark: Buffer } | undefined;
   readonly hardState: { readonly term: number; readonly votedFor: number; readonly commit: number };
+  /** As the newest `led` record said. */
+  readonly ledTerms: readonly number[];
   /** The entry before the first one kept. */
   readonly compactedIndex: number;
   readonly compactedTerm: number;
@@ -74,6 +78,10 @@ export interface Binlog {
    * `lazy` records (a mere new commit index) ask for no sync of their own and ride with the next that does.
    */
   append(records: readonly BinlogRecord[], options?: { readonly lazy?: boolean }): Promise<void>;
+  /** As `append` and in the same order, but without a sync of its own: the caller asks for one in due time. */
+  appendUnsynced(records: readonly BinlogRecord[]): UnsyncedAppend;
+  /** Everything appended so far is durable when it resolves. */
+  sync(): Promise<void>;
   /** Reads kept entries from disk (or memory), at least one when there is one, up to about `bytesMax`. */
   read(replicaId: ReplicaId, from: number, bytesMax: number): Promise<readonly BinlogEntry[]>;
   /** Entries up to and including `index` are in the engine, synced, and no follower needs them any more. */
@@ -95,6 +103,14 @@ export interface Binlog {
   /** The process stops: what waits for room, now and later, is rejected with DiskFull. */
   stopWaiting(): void;
   close(): Promise<void>;
+}
+
+/** Two moments of one append. Until the second, a crash may leave any prefix of it, or nothing, and nothing of what came behind it. */
+export interface UnsyncedAppend {
+  /** The records are in the file, and survive the process, but not the machine. */
+  readonly written: Promise<void>;
+  /** A later sync has covered them: that of the next `append`, of `sync`, or one of the binlog's own. */
+  readonly durable: Promise<void>;
 }
 
 export interface BinlogOptions {

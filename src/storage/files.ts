@@ -32,7 +32,8 @@ export interface Files {
 export interface AppendFile {
   /** Bytes in the file, appended ones included. */
   readonly lengthBytes: number;
-  append(chunks: readonly Uint8Array[]): Promise<void>;
+  /** `syncLater`: no sync follows at once, so the file need not make these bytes durable on the way. */
+  append(chunks: readonly Uint8Array[], options?: { readonly syncLater?: boolean }): Promise<void>;
   sync(): Promise<void>;
   /** Cuts the file; durable after the next `sync`. */
   truncate(lengthBytes: number): Promise<void>;

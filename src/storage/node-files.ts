@@ -5,6 +5,8 @@
  * batches, medians of interleaved trials: write then fdatasync 290 us, O_DSYNC 266 us, O_DSYNC onto zeros 160 us):
  * - Appending descriptors are opened with O_DSYNC, so that a write comes back durable and `sync` has nothing left to do. It is
  *   one hop instead of two. `sync: 'onCall'` has the plain fdatasync, also taken where O_DSYNC doesn't promise as much.
+ *   What may be synced later goes through a second descriptor without it; so does what follows before that sync, which has to
+ *   come anyway: O_DSYNC answers for the bytes of its own write only.
  * - While appends are small, zeros are written ahead of the file's end, beside the appends. An append then changes no
  *   metadata and needs no journal commit. `close` takes the zeros off; after a crash they are still there.
  *
@@ -37,7 +39,8 @@ export function nodeFiles(root: string, options: NodeFilesOptions = {}): Files {
     const durable = sync === 'onWrite' ? constants.O_DSYNC : 0;
     const handle = await open(at(path), constants.O_WRONLY | durable | flags);
     const { size } = await handle.stat();
-    return new NodeAppendFile(handle, path, size, sync === 'onWrite', zerosAheadBytes);
+    const openPlain = sync === 'onWrite' ? () => open(at(path), constants.O_WRONLY) : undefined;
+    return new NodeAppendFile(handle, path, size, openPlain, zerosAheadBytes);
   };
   return {
     makeFolder: async (path) => {
@@ -67,36 +70,47 @@ class NodeAppendFile implements AppendFile {
   private failed: unknown;
   /** Without room for them there are none until the next cut. */
   private zerosAheadBytes: number;
+  /** For appends that need not be durable by themselves; opened when the first one comes. */
+  private plainHandle: FileHandle | undefined;
 
   constructor(
     private readonly handle: FileHandle,
     private readonly path: string,
     length: number,
-    private readonly durableWrites: boolean,
+    /** undefined: `handle` is plain itself, and nothing is durable without a sync. */
+    private readonly openPlain: (() => Promise<FileHandle>) | undefined,
     private readonly zerosAheadBytesMax: number,
   ) {
     this.zerosAheadBytes = zerosAheadBytesMax;
     this.length = length;
     this.writtenBytes = length;
     // What was there before may have been written by a process that was killed before it synced.
-    this.dirty = !durableWrites || length > 0;
+    this.dirty = !this.durableWrites || length > 0;
+  }
+
+  private get durableWrites(): boolean {
+    return this.openPlain !== undefined;
   }
 
   get lengthBytes(): number {
     return this.length;
   }
 
-  async append(chunks: readonly Uint8Array[]): Promise<void> {
+  async append(
+    chunks: readonly Uint8Array[],
+    { syncLater = false }: { readonly syncLater?: boolean } = {},
+  ): Promise<void> {
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     const end = this.length + bytes;
     if (this.filling !== undefined && end > this.writtenBytes) await this.filling;
     if (this.failed !== undefined) throw this.failed;
     if (bytes <= SMALL_APPEND_BYTES) this.fillAhead(end);
-    await writeAll(this.handle, chunks, this.length);
+    // Behind unsynced bytes a sync must follow in any case: it covers both.
+    this.dirty ||= syncLater || !this.durableWrites;
+    await writeAll(this.dirty ? await this.plain() : this.handle, chunks, this.length);
     if (this.failed !== undefined) throw this.failed;
     this.length = end;
     this.writtenBytes = Math.max(this.writtenBytes, end);
-    this.dirty ||= !this.durableWrites;
   }
 
   async sync(): Promise<void> {
@@ -118,7 +132,14 @@ class NodeAppendFile implements AppendFile {
   async close(): Promise<void> {
     await this.filling;
     if (this.writtenBytes > this.length) await this.handle.truncate(this.length);
+    await this.plainHandle?.close();
     await this.handle.close();
+  }
+
+  private async plain(): Promise<FileHandle> {
+    if (this.openPlain === undefined) return this.handle;
+    this.plainHandle ??= await this.openPlain();
+    return this.plainHandle;
   }
 
   /** `end` is where the append under way will end. */

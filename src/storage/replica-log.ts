@@ -59,6 +59,7 @@ export class ReplicaLog {
   hardState: Kept<HardStateValue> | undefined;
   snapshot: Kept<SnapshotValue> | undefined;
   tombstone: Kept<Buffer> | undefined;
+  led: Kept<readonly number[]> | undefined;
   /** Set where compactedIndex is told by a record of its own. */
   logStart: Kept<undefined> | undefined;
   /** Why this replica can't be trusted; such a replica pins every segment until its tombstone. */
@@ -130,6 +131,7 @@ export class ReplicaLog {
     this.damaged = undefined;
     this.hardState = undefined;
     this.snapshot = undefined;
+    this.led = undefined;
     this.logStart = undefined;
     this.restartAfter(0, 0);
   }

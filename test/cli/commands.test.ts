@@ -114,7 +114,14 @@ test('a PM process, tables and status from start to stop', async (context) => {
     /node-2.*alive[\s\S]*table users {2}4 slots x 3 replicas/,
   );
   assertOneLine(await talus('table', 'create', 'users', '--pm', address), /there is a table "users" already/);
-  assertOneLine(await talus('table', 'create', 'x', '--mode', 'async', '--pm', address), /not available yet/);
+  const quick = await talus('table', 'create', 'quick', '--mode', 'async', '--pm', address);
+  assert.equal(quick.stdout, 'table quick created: 16 slots x 3 replicas\n');
+  assert.match((await talus('table', 'list', '--pm', address)).stdout, /quick\s+16\s+3\s+async\s+no/);
+  assert.match((await talus('status', '--pm', address)).stdout, /table quick .* replicas {2}async/);
+  assertOneLine(
+    await talus('table', 'create', 'quick', '--pm', address),
+    /already, in async mode: a table keeps its mode for life/,
+  );
   const replicas = (...words: readonly string[]): Promise<Outcome> =>
     talus('table', 'replicas', 'users', ...words, '--pm', address);
   assert.equal((await replicas('1')).stdout, 'table users: 1 replicas wished, the slots are changing\n');

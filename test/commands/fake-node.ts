@@ -87,6 +87,11 @@ export class FakeSession implements Session {
     return table === '0' ? OK : error('ERR DB index is out of range');
   }
 
+  replicasWith(needed: number, timeoutMs: number): Promise<number> {
+    this.asked.push(`replicas ${needed} ${timeoutMs}`);
+    return Promise.resolve(2);
+  }
+
   describe(): string {
     return `id=${this.id} name=${this.name} lib-name=${this.libName} lib-ver=${this.libVersion}`;
   }

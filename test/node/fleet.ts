@@ -9,6 +9,7 @@ import { decodeRequest, encodeReplyMessage, type WireRequest } from '../../src/n
 import { encodeReply } from '../../src/resp/encoder.js';
 import { bulk, type Reply } from '../../src/resp/reply.js';
 import { ReplyWriter } from '../../src/resp/writer.js';
+import type { AckQuestion } from '../../src/slot/acks.js';
 import type { RefusalReason, SlotRequest } from '../../src/slot/requests.js';
 import { VirtualClock } from '../pm/virtual-env.js';
 
@@ -43,6 +44,8 @@ export class Fleet {
   ownView: Leadership = { nodeId: 0, term: 0 };
   /** What the own replica says of any member. */
   ownStanding: Standing = { verdict: 'unknown', term: 0 };
+  /** What the own replicas say to WAIT. */
+  onAcks: (question: AckQuestion) => void = (question) => question.answer({ kind: 'refused' });
   /** Serves what reaches the own replicas. */
   onLocal: ((call: LocalCall) => void) | undefined;
   readonly forwarder: Forwarder;
@@ -59,6 +62,7 @@ export class Fleet {
       },
       leadership: () => this.ownView,
       standing: () => this.ownStanding,
+      askAcks: (_groupId: number, question: AckQuestion) => this.onAcks(question),
     };
     this.forwarder = new Forwarder(
       this.env,

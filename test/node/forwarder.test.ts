@@ -5,6 +5,7 @@ import { FormatError } from '../../src/bytes.js';
 import { Forwarder, type LocalSlots } from '../../src/node/forwarder.js';
 import { decodeReplyMessage, decodeRequest, encodeReplyMessage, encodeRequest } from '../../src/node/wire.js';
 import { bulk, type Reply } from '../../src/resp/reply.js';
+import type { AckQuestion } from '../../src/slot/acks.js';
 import type { SlotRequest } from '../../src/slot/requests.js';
 import { VirtualClock } from '../pm/virtual-env.js';
 import { Fleet } from './fleet.js';
@@ -31,6 +32,8 @@ function serving(): Served {
       verdict: groupId === 7 && memberId === 4294967298 ? ('removed' as const) : ('unknown' as const),
       term: 4,
     }),
+    askAcks: (groupId: number, question: AckQuestion) =>
+      question.answer(groupId === 7 ? { kind: 'acks', count: 2, lost: false } : { kind: 'refused' }),
   };
   return { forwarder: new Forwarder(new VirtualClock().env(1).env, { send }, slots), requests, replies };
 }

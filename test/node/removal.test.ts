@@ -105,6 +105,7 @@ function recoveredEmpty(given: Partial<RecoveredReplica>): RecoveredReplica {
     hardState: { term: 0, votedFor: 0, commit: 0 },
     compactedIndex: 0,
     compactedTerm: 0,
+    ledTerms: [],
     terms: [],
     lastIndex: 0,
     entries: [],

@@ -136,6 +136,7 @@ test('what was buried or is damaged stays shut after a restart, and is not born 
     hardState: { term: 0, votedFor: 0, commit: 0 },
     compactedIndex: 0,
     compactedTerm: 0,
+    ledTerms: [],
     terms: [],
     lastIndex: 0,
     entries: [],

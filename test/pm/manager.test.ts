@@ -209,9 +209,21 @@ test('tables: names, numbers and modes that cannot be are refused with what was 
   for (const replicas of [2, 9, -1])
     await assert.rejects(create({ replicas }), refusal('INVALID_ARGUMENT', /1, 3, 5 or 7/));
   await assert.rejects(create({ replicas: 5 }), refusal('FAILED_PRECONDITION', /3 nodes alive/));
-  await assert.rejects(create({ mode: 'async' }), refusal('FAILED_PRECONDITION', /not available yet/));
   await create({});
   await assert.rejects(create({}), refusal('ALREADY_EXISTS', /"users"/));
+});
+
+test('a table has the mode that it was made with, and keeps it', async () => {
+  const world = new World();
+  const pm = await world.pm();
+  const [node] = await threeNodes(world, pm);
+  const create = (wish: object) => world.clock.settle(pm.manager.createTable({ ...WISH, ...wish }));
+  await create({ name: 'quick', mode: 'async' });
+  assert.equal(node!.topology.tables.find(({ name }) => name === 'quick')?.mode, 'async');
+  await assert.rejects(
+    create({ name: 'quick', mode: 'quorum' }),
+    refusal('ALREADY_EXISTS', /"quick" already, in async mode: a table keeps its mode for life/),
+  );
 });
 
 test('a dropped table is gone for everybody; made again, it shares no id with its past', async () => {

@@ -73,10 +73,13 @@ test('tables by the admin API: made, listed, protected by a hash, dropped, refus
     pm.admin.createTable({ name: 'x', replicas: 2 }),
     refusal('INVALID_ARGUMENT', /replicas/),
   );
-  await assert.rejects(
-    pm.admin.createTable({ name: 'x', mode: 'TABLE_MODE_ASYNC' }),
-    refusal('FAILED_PRECONDITION', /^async tables are not available yet$/),
+  const quick = await pm.admin.createTable({ name: 'quick', mode: 'TABLE_MODE_ASYNC' });
+  assert.equal(quick.mode, 'TABLE_MODE_ASYNC');
+  const toldMode = await eventually('told', () =>
+    nodes[0]!.topology!.tables.find((table) => table.name === 'quick'),
   );
+  assert.equal(toldMode.mode, 'async');
+  await pm.admin.dropTable('quick');
   await assert.rejects(pm.admin.listSlots('nobody'), refusal('NOT_FOUND', /nobody/));
   await pm.admin.dropTable('users');
   await eventually('dropped', () => nodes[1]!.topology!.tables.length === 1);

@@ -1,6 +1,7 @@
 /** The judges see what they are there to see. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Node } from '../../src/node/node.js';
 import type { NodeSlot } from '../../src/node/replicas.js';
 import type { NodeSettings } from '../../src/node/settings.js';
 import { RaftLog } from '../../src/raft/log.js';
@@ -11,6 +12,7 @@ import { type CommandEntry, encodeEntry } from '../../src/slot/entry.js';
 import type { BinlogEntry, BinlogRecord } from '../../src/storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../../src/storage/binlog-record.js';
 import { openBinlog } from '../../src/storage/binlog-recovery.js';
+import { CutWrites } from './checks/cut-writes.js';
 import { DurableImage } from './checks/durable-image.js';
 import { judge } from './checks/judge.js';
 import type { Action } from './checks/key-model.js';
@@ -350,6 +352,60 @@ test('a write that is acknowledged and not logged, logged twice, or refused and 
   ledger.settled(['SET', 'key', 'c1s1.3'], 'refused');
   ledger.applied(entry('c1s1.3'));
   assert.equal(faults.length, 3);
+});
+
+/** A leader of an async group has logged words; another one's log has another entry from `keptTo` on, and commits. */
+function lostTail(keptTo: number): {
+  readonly faults: string[];
+  readonly watch: CutWrites;
+  readonly node: Node;
+} {
+  const word = (index: number): string =>
+    encodeEntry({
+      ...{ rules: 1, timeMs: 1, seedHigh: 1, seedLow: 1 },
+      groups: [{ kind: 'lone', commands: [['SET', 'key', `x${index};`].map((text) => Buffer.from(text))] }],
+    }).toString('latin1');
+  const { faults, tell: own } = tell();
+  const replica = new Replica();
+  Object.assign(replica.slot.birth, { isAsync: true });
+  const watch = new CutWrites(own, (_groupId, index) => replica.log.term(index));
+  replica.leads = true;
+  for (const index of [1, 2, 3])
+    replica.log.append({ index, term: 1, kind: 'command', data: Buffer.from(word(index), 'latin1') });
+  watch.look(replica.slot);
+  Object.assign(replica, { leads: false, term: 2 });
+  replica.follow(keptTo, [2, word(9)]);
+  replica.log.commitTo(keptTo + 1);
+  watch.look(replica.slot);
+  const cuts = { writes: 3 - keptTo };
+  return { faults, watch, node: { replicas: { all: [replica.slot], cuts } } as unknown as Node };
+}
+
+test('what an async leader lost and does not count, or counts and did not lose, is found', () => {
+  const { faults, watch, node } = lostTail(1);
+  watch.judgeCounts(1, node);
+  assert.deepEqual(faults, []);
+  Object.assign(node.replicas.cuts, { writes: 1 });
+  watch.judgeCounts(1, node);
+  assert.equal(faults.length, 1);
+  Object.assign(node.replicas.cuts, { writes: 3 });
+  watch.judgeCounts(1, node);
+  assert.equal(faults.length, 2);
+});
+
+test('an acknowledged async write may be lost as part of a suffix; one in no log, and one refused and kept, are found', () => {
+  const { faults, watch } = lostTail(1);
+  watch.settled(['x1', 'x2', 'x3'], 'done');
+  watch.judgeLosses();
+  assert.deepEqual(faults, []);
+  const nowhere = lostTail(1);
+  nowhere.watch.settled(['x7'], 'done');
+  nowhere.watch.judgeLosses();
+  assert.equal(nowhere.faults.length, 1);
+  const refused = lostTail(1);
+  refused.watch.settled(['x1'], 'refused');
+  refused.watch.judgeLosses();
+  assert.equal(refused.faults.length, 1);
 });
 
 function command(index: number, term: number, data: Buffer): BinlogEntry {

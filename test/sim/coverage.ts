@@ -50,6 +50,10 @@ export const RARE_PATHS = [
   'sleeper woken by a node that is gone',
   'sleeper asked for a pre-vote',
   'voter suspects its leader',
+  'async replica rolled back',
+  'checkpoint waited for its commit',
+  'acknowledged async writes lost',
+  'writes of an async table cut and counted',
 ] as const;
 
 export type RarePath = (typeof RARE_PATHS)[number];

@@ -168,6 +168,7 @@ export const QUIET_WORLD: Scenario = {
   slots: 2,
   replicas: 3,
   balanceLeaders: false,
+  asyncTable: undefined,
   node: {
     tickMs: 10,
     pulse: { pulseMs: 100, peerSilenceMs: 1000 },

@@ -279,12 +279,14 @@ export class Faults {
 
   /** Another number of replicas is wished, whatever became of the wish before. */
   private membership({ random }: Strike): string | undefined {
-    const { pm } = this.world.placement;
+    const { pm, topology } = this.world.placement;
     if (pm === undefined) return undefined;
     const replicas = pick(random, REPLICA_COUNTS);
+    const names = topology?.tables.map(({ name }) => name) ?? [];
+    const table = names.length > 1 ? pick(random, names) : 'default';
     // Refused, or its answer lost with PM: then it is not wished, or is.
-    pm.manager.setReplicas('default', replicas).catch(() => {});
-    return `table default shall have ${replicas} replicas`;
+    pm.manager.setReplicas(table, replicas).catch(() => {});
+    return `table ${table} shall have ${replicas} replicas`;
   }
 
   private drawPartition({ nodeId }: SimMachine, random: Random): Partition | undefined {

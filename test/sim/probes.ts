@@ -11,7 +11,9 @@ import { Raft } from '../../src/raft/raft.js';
 import { ReadRounds } from '../../src/raft/read.js';
 import { Rest } from '../../src/raft/rest.js';
 import { Transfer } from '../../src/raft/transfer.js';
+import { Ahead } from '../../src/slot/ahead.js';
 import { EntryRun } from '../../src/slot/apply.js';
+import { Freezer } from '../../src/slot/freezer.js';
 import { Requests, type SlotRequest } from '../../src/slot/requests.js';
 import { Slot } from '../../src/slot/slot.js';
 import type { RarePath } from './coverage.js';
@@ -136,6 +138,17 @@ around(Transfer.prototype, 'tick', (transfer: Transfer, _given, call) => {
 around(Slot.prototype, 'loadEntries', (_slot, _given, call) => {
   met('load of old entries from the binlog');
   return call();
+});
+
+around(Ahead.prototype, 'goBackTo', (_ahead, _given, call) => {
+  met('async replica rolled back');
+  return call();
+});
+
+around(Freezer.prototype, 'freeze', (freezer: Freezer, _given, call) => {
+  const ready = call();
+  met('checkpoint waited for its commit', ready === undefined && freezer['frozen'] !== undefined);
+  return ready;
 });
 
 around(EntryRun.prototype, 'go', (_run, _given, call) => {

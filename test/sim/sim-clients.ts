@@ -25,6 +25,8 @@ export interface ClientSettings {
   readonly thinkUsMax: number;
   /** READONLY: its reads are served by the replica of its own node. */
   readonly readsHere?: boolean;
+  /** The one that it selects; else the default one. */
+  readonly table?: string;
 }
 
 /** What a client is to do: ask this, look again then, or ask nothing more. */
@@ -103,9 +105,16 @@ export class SimClient {
       reply: (reply) => current() && this.take(reply),
       closed: () => current() && this.lost(),
     });
-    if (this.connection === undefined || this.settings.readsHere !== true) return;
-    this.waiting.push(READONLY);
-    this.connection.send(encodeCommand(READONLY.argv));
+    const { readsHere, table } = this.settings;
+    if (readsHere === true) this.begin(READONLY);
+    if (table !== undefined) this.begin(selectOf(table));
+  }
+
+  /** Said before anything else on a new connection. */
+  private begin(command: Command): void {
+    if (this.connection === undefined) return;
+    this.waiting.push(command);
+    this.connection.send(encodeCommand(command.argv));
   }
 
   /** Answers how long there will be nothing to ask. */
@@ -158,6 +167,14 @@ export class SimClient {
 }
 
 const READONLY: Command = { argv: ['READONLY'], settle: () => {} };
+
+/** Else what follows would go to another table. */
+function selectOf(table: string): Command {
+  const settle = (fate: Fate): void => {
+    if (fate === 'refused') throw new Error(`SELECT ${table} was refused`);
+  };
+  return { argv: ['SELECT', table], settle };
+}
 
 /** These say that nothing happened and nothing will. */
 const REFUSALS = ['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MISCONF the disk is nearly full'];

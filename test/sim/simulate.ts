@@ -7,6 +7,7 @@
 
 import { hash14, slotOfHash } from '../../src/slot/hash.js';
 import { nextChanceUs } from './activity.js';
+import { ASYNC_TABLE, AsyncWorkload } from './async-workload.js';
 import { compareReplicas } from './checks/dumps.js';
 import { judge } from './checks/judge.js';
 import { unrest } from './checks/rest.js';
@@ -136,6 +137,16 @@ async function randomRun(world: World, options: RunOptions): Promise<number> {
     const machine = 1 + (i % scenario.machines);
     world.clients.push(new SimClient(i + 1, machine, world, world.dice(100 + i), settings, next));
   });
+  const quick = newAsyncWorkload(world);
+  scenario.asyncTable?.clients.forEach((settings, i) => {
+    const ask = (): Next => {
+      if (commandsMax !== undefined) return undefined;
+      const atUs = nextChanceUs(scenario.bursts, scheduler.nowUs - bornUs, quick.made) ?? scenario.lifeUs;
+      return bornUs + atUs > scheduler.nowUs ? { againAtUs: bornUs + atUs } : quick.next();
+    };
+    const [number, machine] = [501 + i, 1 + ((i + 1) % scenario.machines)];
+    world.clients.push(new SimClient(number, machine, world, world.dice(number), settings, ask));
+  });
   for (const client of world.clients) client.start();
   world.faults.start(scenario.faults);
   await scheduler.runUntil(bornUs + scenario.lifeUs);
@@ -143,7 +154,31 @@ async function randomRun(world: World, options: RunOptions): Promise<number> {
   await healed(world);
   await world.wait('the clients to finish', HEAL_MS_MAX, () => world.clients.every((client) => client.ended));
   await goesOn(world, workload);
+  await asyncGoesOn(world, quick);
   return inOrder(world, workload);
+}
+
+function newAsyncWorkload(world: World): AsyncWorkload {
+  const settings = world.scenario.asyncTable ?? { slots: 0, replicas: 1, keys: 1, flushes: false };
+  return new AsyncWorkload(settings, world.dice(6), (words, fate) =>
+    world.oracles.cutWrites.settled(words, fate),
+  );
+}
+
+/** Every group of the async table must take a write. */
+async function asyncGoesOn(world: World, quick: AsyncWorkload): Promise<void> {
+  const { slots } = world.scenario.asyncTable ?? { slots: 0 };
+  for (let slot = 0; slot < slots; slot++) {
+    let written = false;
+    const done = (): void => {
+      written = true;
+    };
+    const next = (): Command | undefined => (written ? undefined : quick.set(keyOfSlot(slot, slots), done));
+    const settings = { ...ONE_BY_ONE, table: ASYNC_TABLE };
+    const client = new SimClient(950 + slot, 1, world, world.dice(950 + slot), settings, next);
+    client.start();
+    await world.wait(`a write to async slot ${slot}`, HEAL_MS_MAX, () => client.ended && written);
+  }
 }
 
 function mayAsk(world: World, workload: Workload, commandsMax: number): boolean {
@@ -220,6 +255,8 @@ export async function inOrder(world: World, workload: Workload): Promise<number>
   await world.wait('all replicas to be equal', HEAL_MS_MAX, () => world.allEqual());
   await comesToRest(world);
   const before = await compareReplicas(world);
+  for (const { number, node } of world.machines) world.oracles.cutWrites.judgeCounts(number, node!);
+  world.oracles.cutWrites.judgeLosses();
   for (const machine of world.machines) world.endMachine(machine, 'drop');
   await healed(world);
   await readEverything(world, workload, 902);

@@ -8,6 +8,7 @@ import type { NodeSettings } from '../../src/node/settings.js';
 import { type Random, seededRandom } from '../../src/random.js';
 import { DEFAULT_CONNECTION_LIMITS } from '../../src/resp/limits.js';
 import { type ActivitySettings, type Burst, drawBursts } from './activity.js';
+import { ASYNC_TABLE, type AsyncSettings } from './async-workload.js';
 import { type FaultKind, type PlannedFault, planFaults } from './fault-plan.js';
 import type { ClientSettings } from './sim-clients.js';
 import type { DiskSettings } from './sim-machine.js';
@@ -27,6 +28,8 @@ export interface Scenario {
   readonly disk: DiskSettings;
   readonly workload: WorkloadSettings;
   readonly clients: readonly ClientSettings[];
+  /** Beside the table in quorum mode. */
+  readonly asyncTable: (AsyncSettings & { readonly clients: readonly ClientSettings[] }) | undefined;
   /** From the cluster's coming up until it heals. */
   readonly lifeUs: number;
   readonly bursts: readonly Burst[];
@@ -132,6 +135,7 @@ export function scenarioOf(seed: number, form: Form = 'long'): Scenario {
       thinkUsMax: pick(random, [3000, 20_000, 60_000]),
       readsHere: random.below(3) === 0,
     })),
+    asyncTable: asyncTable(seed, machines),
     lifeUs,
     bursts,
     faults: faultPlan(random, settings, machines, node.slot.raft.electionTimeoutMs, jumps, bursts),
@@ -139,6 +143,24 @@ export function scenarioOf(seed: number, form: Form = 'long'): Scenario {
     answersMin: settings.answersMin,
     wallOffsetMsMax: jumps ? 5000 : 20,
     driftMax: pick(random, [0, 0.001, 0.02]),
+  };
+}
+
+/** With dice of its own: the rest of a world is the same with and without. */
+function asyncTable(seed: number, machines: number): Scenario['asyncTable'] {
+  const random = seededRandom(seed, 0xa51c);
+  if (random.below(2) === 0) return undefined;
+  return {
+    slots: pick(random, [1, 2]),
+    replicas: machines === 1 ? 1 : machines === 2 ? 1 : 3,
+    keys: pick(random, [1, 2, 4]),
+    flushes: random.below(3) === 0,
+    clients: Array.from({ length: 1 + random.below(3) }, () => ({
+      pipeline: pick(random, [1, 4, 8]),
+      thinkUsMax: pick(random, [3000, 20_000]),
+      readsHere: random.below(3) === 0,
+      table: ASYNC_TABLE,
+    })),
   };
 }
 

@@ -16,6 +16,7 @@ import { type Random, seededRandom } from '../../src/random.js';
 import { createCodec } from '../../src/rpc/codec.js';
 import type { BinlogEntry } from '../../src/storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../../src/storage/binlog-record.js';
+import { ASYNC_TABLE } from './async-workload.js';
 import { Oracles } from './checks/oracles.js';
 import type { RarePath } from './coverage.js';
 import { Faults } from './faults.js';
@@ -72,7 +73,10 @@ export class World {
     const codec = createCodec({ encodeEntries, decodeEntries });
     this.oracles = new Oracles({
       codec,
-      tell: { fail: (why) => this.scheduler.fail(new Error(why)), counted: (what) => this.counted(what) },
+      tell: {
+        fail: (why) => this.scheduler.fail(new Error(why)),
+        counted: (what, times) => this.counted(what, times),
+      },
       settings: scenario.node.slot,
       disks: () => this.machines,
       leaderElected: (slot) => this.leaderElected(slot),
@@ -110,6 +114,16 @@ export class World {
     this.placement.start();
     for (const machine of this.machines) machine.boot();
     await this.wait('the cluster to come up', 30_000, () => this.allLed());
+    const { asyncTable } = this.scenario;
+    if (asyncTable === undefined) return;
+    const { slots, replicas } = asyncTable;
+    const wish = { name: ASYNC_TABLE, slots, replicas, mode: 'async' } as const;
+    this.placement.pm!.manager.createTable(wish).catch((why) => this.scheduler.fail(why));
+    await this.wait('the async table', 30_000, () => this.tables() === 2 && this.allLed());
+  }
+
+  private tables(): number {
+    return this.placement.topology?.tables.length ?? 0;
   }
 
   /** Lets virtual time pass until the condition holds; too late is a failure of liveness. */
@@ -209,10 +223,7 @@ export class World {
       }));
       const first = statuses[0]!;
       const leaders = statuses.filter(({ role }) => role === 'leader').length;
-      return (
-        leaders === 1 &&
-        statuses.every((status) => same(status, first) && status.applied === status.lastIndex)
-      );
+      return leaders === 1 && statuses.every((status) => same(status, first) && isSettled(status));
     });
   }
 
@@ -343,6 +354,11 @@ interface Position {
   readonly term: number;
   readonly lastIndex: number;
   readonly commitIndex: number;
+}
+
+/** The state holds all of the log, and Raft knows that it is committed and on this disk. */
+function isSettled(status: { applied: number; appliedIndex: number; lastIndex: number }): boolean {
+  return status.applied === status.lastIndex && status.appliedIndex === status.lastIndex;
 }
 
 function same(a: Position, b: Position): boolean {

@@ -14,6 +14,7 @@ const BATCH_BYTES = 1000;
 
 /** Its bytes are a number: what counts is when they are asked for. */
 class NumberSlot implements Checkpointed {
+  readonly isAhead = false;
   readonly state: Checkpointed['state'] & { unfrozenBytes: number; dirtyBytes: number };
   freezes = 0;
   refuses = false;

@@ -15,7 +15,7 @@ import { Slot, type SlotSettings } from '../../src/slot/slot.js';
 import type { SlotSnapshots } from '../../src/slot/snapshot-install.js';
 import type { SnapshotSettings } from '../../src/slot/snapshot-sender.js';
 import { SlotState } from '../../src/slot/state.js';
-import type { Binlog, BinlogEntry, BinlogRecord } from '../../src/storage/binlog.js';
+import type { Binlog, BinlogEntry, BinlogRecord, UnsyncedAppend } from '../../src/storage/binlog.js';
 import { AMPLE } from '../../src/storage/disk-gauge.js';
 import { MemoryEngine } from '../../src/storage/memory-engine.js';
 import { VirtualClock } from '../pm/virtual-env.js';
@@ -81,6 +81,8 @@ export class HandBinlog implements Binlog {
   private readonly entries = new Map<number, BinlogEntry>();
   private waiting: { records: readonly BinlogRecord[]; resolve: () => void; reject: (why: Error) => void }[] =
     [];
+  /** Written by appendUnsynced; durable with the next flush. */
+  private readonly unsynced: (() => void)[] = [];
 
   constructor(private readonly event: (what: string) => void) {}
 
@@ -94,8 +96,24 @@ export class HandBinlog implements Binlog {
     return done;
   }
 
+  appendUnsynced(records: readonly BinlogRecord[]): UnsyncedAppend {
+    this.batches.push(records);
+    this.event(`write ${records.map(({ kind }) => kind).join('+')}`);
+    for (const record of records) if (record.kind === 'entries') this.keep(record.entries);
+    const durable = new Promise<void>((resolve) => this.unsynced.push(resolve));
+    return { written: Promise.resolve(), durable };
+  }
+
+  async sync(): Promise<void> {
+    if (this.prompt) this.flush();
+  }
+
   /** Everything asked for so far is durable. */
   flush(): void {
+    for (const resolve of this.unsynced.splice(0)) {
+      this.event('durable');
+      resolve();
+    }
     for (const { records, resolve } of this.waiting.splice(0)) {
       for (const record of records) {
         if (record.kind === 'entries') this.keep(record.entries);
@@ -153,7 +171,7 @@ export interface Member {
   readonly events: string[];
   readonly fatal: string[];
   /** Tell the slot what the node's gauges would. */
-  readonly gauges: { diskLow: boolean; applyHeld: boolean };
+  readonly gauges: { diskLow: boolean; applyHeld: boolean; aheadIsFull: boolean };
 }
 
 export class Group {
@@ -169,6 +187,7 @@ export class Group {
     size: number,
     private readonly settings: SlotSettings = SETTINGS,
     private readonly snapshot: SnapshotSettings = SNAPSHOT,
+    private readonly isAsync = false,
   ) {
     const ids = Array.from({ length: size }, (_, i) => i + 1);
     this.members = ids.map((id) => this.member(id, ids));
@@ -248,7 +267,7 @@ export class Group {
     const { env } = this.clock.env(id);
     const events: string[] = [];
     const fatal: string[] = [];
-    const gauges = { diskLow: false, applyHeld: false };
+    const gauges = { diskLow: false, applyHeld: false, aheadIsFull: false };
     const event = (what: string): void => void events.push(what);
     const binlog = new HandBinlog(event);
     const engine = new MemoryEngine();
@@ -257,7 +276,8 @@ export class Group {
     const checkpointer = new Checkpointer(env, engine, CHECKPOINT, 0, stop);
     const { newStateId } = checkpointer;
     const state = new SlotState(engine, newStateId, newStateId(), undefined);
-    const birth = { groupId: 1, tableId: 0, slot: 0, memberId: id, voters: ids };
+    const { isAsync } = this;
+    const birth = { groupId: 1, tableId: 0, slot: 0, memberId: id, voters: ids, isAsync };
     const snapshots: Snapshots<string> = new Snapshots<string>({
       env,
       engine,
@@ -282,6 +302,11 @@ export class Group {
       snapshots,
       entryApplied: (_slot, { index }) => event(`applied ${index}`),
       applyHeld: () => gauges.applyHeld,
+      aheadIsFull: () => gauges.aheadIsFull,
+      alone: (work) => checkpointer.alone(work),
+      writesCut: (_slot, { writes, keys, doubtfulWrites }) =>
+        event(`cut ${writes} ${keys} ${doubtfulWrites}`),
+      rolledBack: () => event(`back to ${slot.appliedTo.index}`),
       sharers: () => 1,
       isDown: () => false,
       diskLow: () => gauges.diskLow,

@@ -60,6 +60,7 @@ export class Bag {
 
 export class Home implements Checkpointed {
   readonly replicaId = 5;
+  readonly isAhead = false;
   readonly log: Buffer[] = [];
   readonly bag: Bag;
   readonly env: Env;

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Pump } from '../../src/slot/pump.js';
+import type { SaveBatch } from '../../src/slot/save-batch.js';
 import type { Slot } from '../../src/slot/slot.js';
-import type { BinlogRecord } from '../../src/storage/binlog.js';
 import { VirtualClock } from '../pm/virtual-env.js';
 import { HandBinlog } from './group.js';
 
@@ -24,17 +24,22 @@ class Stand {
   }
 
   /** A slot that in each turn brings the next of these, and says what was let go after its save. */
-  slot(name: string, ...turns: readonly ('record' | 'message')[]): Slot<string> {
+  slot(name: string, ...turns: readonly ('record' | 'unhurried' | 'message')[]): Slot<string> {
     let at = 0;
     const script = {
       wantsToPropose: true,
       proposeWaiting: () => void this.events.push(`${name} proposes`),
       tick: () => {},
-      collect: (records: BinlogRecord[], afterSave: (() => void)[]) => {
+      collect: (batch: SaveBatch) => {
         const now = at++;
-        if (turns[now] === 'record')
-          records.push({ kind: 'hardState', replicaId: 1, term: now, votedFor: 0, commit: 0 });
-        if (turns[now] !== undefined) afterSave.push(() => void this.events.push(`${name} ${now} let go`));
+        const record = { kind: 'hardState', replicaId: 1, term: now, votedFor: 0, commit: 0 } as const;
+        if (turns[now] === 'record') batch.records.push(record);
+        if (turns[now] === 'unhurried') {
+          batch.addUnhurried([record]);
+          batch.afterWrite.push(() => void this.events.push(`${name} ${now} written`));
+        }
+        const after = turns[now] === 'message' ? batch.afterEarlier : batch.afterSave;
+        if (turns[now] !== undefined) after.push(() => void this.events.push(`${name} ${now} let go`));
       },
     } as unknown as Slot<string>;
     this.pump.add(script);
@@ -122,4 +127,26 @@ test('slots that rest are not looked at every tick, and the clock of a woken one
   stand.pump.wake(slot);
   await stand.clock.pass(100);
   assert.ok(looks >= 9, `${looks} looks at one that waits for the clock`);
+});
+
+test('what may wait for its sync is written, others propose behind it, and it is let go when it is synced', async () => {
+  const stand = new Stand();
+  const slot = stand.slot('a', 'unhurried');
+  assert.deepEqual(await stand.turn(slot), ['a proposes', 'write hardState', 'a 0 written']);
+  assert.deepEqual(await stand.turn(slot), ['a proposes']);
+  stand.binlog.prompt = true;
+  const from = stand.events.length;
+  await stand.clock.pass(1000);
+  assert.deepEqual(stand.events.slice(from), ['durable', 'a 0 let go']);
+});
+
+test('beside a record that wants a sync it is synced, too; nothing else waits for the unhurried', async () => {
+  const stand = new Stand();
+  const a = stand.slot('a', 'unhurried', 'unhurried');
+  const together = await stand.turn(a, stand.slot('b', 'record'));
+  assert.deepEqual(together, ['a proposes', 'b proposes', 'append hardState+hardState']);
+  stand.binlog.flush();
+  const behind = await stand.turn(a, stand.slot('c', 'message'));
+  assert.ok(behind.includes('a 1 written') && behind.includes('c 0 let go'), behind.join());
+  assert.ok(!behind.includes('a 1 let go'), behind.join());
 });

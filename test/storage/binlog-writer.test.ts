@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvariantError } from '../../src/assert.js';
+import { seededRandom } from '../../src/random.js';
 import { AMPLE, LOW, RESERVED } from '../../src/storage/disk-gauge.js';
 import { SimFiles } from '../sim/sim-files.js';
 import { append, birth, entry, hardState, open, run } from './log-model.js';
@@ -291,3 +292,64 @@ test('a nearly full disk shows before it is full, and goes away by itself', asyn
   files.capacityBytes = 700_000;
   assert.equal(await binlog.sampleSpace(), AMPLE);
 });
+
+test('what may be synced later is written at once, and durable with the next append that wants a sync, told first', async () => {
+  const { binlog, step } = await steppedLog();
+  const path = 'binlog/00000001.seg';
+  const told: string[] = [];
+  const { written, durable } = binlog.appendUnsynced([append(1, run(1, 2, 1))]);
+  void written.then(() => told.push('written'));
+  void durable.then(() => told.push('durable'));
+  assert.equal(await step(), `append ${path}`);
+  assert.deepEqual(told, ['written']);
+  assert.equal(await step(), 'nothing');
+  assert.equal((await binlogRead(binlog.read(1, 1, 1000), step)).length, 2, 'read before it is synced');
+  void binlog.append([hardState(2, 1)]).then(() => told.push('vote'));
+  assert.deepEqual([await step(), await step()], [`append ${path}`, `sync ${path}`]);
+  assert.deepEqual(told, ['written', 'durable', 'vote']);
+});
+
+test('a sync that is asked for covers what was written; without anything unsynced it costs nothing', async () => {
+  const { binlog, step } = await steppedLog();
+  const { durable } = binlog.appendUnsynced([append(1, run(1, 2, 1))]);
+  await step();
+  const synced = binlog.sync();
+  assert.equal(await step(), 'sync binlog/00000001.seg');
+  await Promise.all([durable, synced]);
+  await binlog.sync();
+  assert.equal(await step(), 'nothing');
+});
+
+test('a segment that ends takes no unsynced bytes with it, nor does the end of the log', async () => {
+  const { binlog, step, files } = await steppedLog();
+  const big = binlog.appendUnsynced([append(1, run(1, 20, 1, 'x'.repeat(150)))]);
+  await step();
+  const next = binlog.appendUnsynced([append(1, run(21, 21, 1))]);
+  const first = 'binlog/00000001.seg';
+  assert.deepEqual([await step(), await step()], [`sync ${first}`, `close ${first}`]);
+  await big.durable;
+  const closed = binlog.close();
+  for (let label = await step(); label !== 'nothing'; label = await step());
+  await Promise.all([next.durable, closed]);
+  files.crash(seededRandom(1), 'drop');
+  const again = files.incarnation((_label, act) => queueMicrotask(act));
+  assert.equal((await open(again)).replicas.get(1)?.lastIndex, 21);
+});
+
+test('a failed sync rejects all that was written since the last one', async () => {
+  const { binlog, step, files } = await steppedLog();
+  const { written, durable } = binlog.appendUnsynced([append(1, run(1, 2, 1))]);
+  await step();
+  await written;
+  files.fault = (label) => (label.startsWith('sync') ? new Error('EIO') : undefined);
+  const rejected = assert.rejects(durable, /EIO/);
+  const synced = assert.rejects(binlog.sync(), /EIO/);
+  await step();
+  await Promise.all([rejected, synced]);
+  await assert.rejects(binlog.append([hardState(1, 1)]), /EIO/);
+});
+
+async function binlogRead<Value>(reading: Promise<Value>, step: () => Promise<string>): Promise<Value> {
+  await step();
+  return reading;
+}

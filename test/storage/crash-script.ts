@@ -1,5 +1,6 @@
 /**
- * A binlog's life with power cuts: a random script of appends, cuts, votes, snapshots, deaths and purges, a crash at one given effect,
+ * A binlog's life with power cuts: a random script of appends (synced at once or later), cuts, votes, snapshots, deaths and purges, a
+ * crash at one given effect,
  * then recovery, compared with the model; again and again on what survived.
  *
  * The rule: after a crash the log is exactly the state after some record, and that record is at or after the last one that was
@@ -80,6 +81,7 @@ class Script {
     for (let step = 0; step < 60; step++) {
       this.release(binlog);
       if (this.random.below(6) === 0) pending.push(binlog.sampleSpace().then(() => binlog.purge()));
+      else if (this.random.below(8) === 0) pending.push(binlog.sync());
       else pending.push(this.append(binlog));
       if (this.random.below(3) === 0) await Promise.all(pending.splice(0));
     }
@@ -114,11 +116,19 @@ class Script {
   private async append(binlog: Binlog): Promise<void> {
     const records = Array.from({ length: 1 + this.random.below(3) }, () => this.record(binlog));
     const lazy = records.every(({ kind }) => kind === 'hardState') && this.random.below(2) === 0;
-    const done = binlog.append(records, { lazy });
     const reached = this.state;
+    const durable = (): void => {
+      this.possible = this.possible.slice(this.possible.indexOf(reached));
+    };
+    if (!lazy && this.random.below(3) === 0) {
+      const appended = binlog.appendUnsynced(records);
+      void appended.durable.then(durable);
+      return appended.written;
+    }
+    const done = binlog.append(records, { lazy });
     if (lazy) return;
     await done;
-    this.possible = this.possible.slice(this.possible.indexOf(reached));
+    durable();
   }
 
   private record(binlog: Binlog): BinlogRecord {
@@ -138,6 +148,7 @@ class Script {
     const dice = this.random.below(100);
     if (dice < 3) return { kind: 'tombstone', replicaId: id, tombstone: Buffer.from(`end of ${id}`) };
     if (dice < 8) return this.snapshot(id, replica);
+    if (dice < 12) return { kind: 'led', replicaId: id, terms: [replica.term, replica.term + 3] };
     if (dice < 30) return hardState(id, replica.term + 1, this.random.below(9) * 2 ** 40);
     return this.entries(id, replica);
   }

@@ -42,6 +42,20 @@ for (const [name, withFiles] of kinds) {
       assert.equal((await files.readWhole('log/a'))?.toString(), 'hello world');
     }));
 
+  test(`${name}: appends that are synced later, and those behind them, read back before and after the sync`, () =>
+    withFiles(async (files) => {
+      const file = await files.create('a');
+      await file.append([Buffer.from('one ')]);
+      await file.sync();
+      await file.append([Buffer.from('two ')], { syncLater: true });
+      await file.append([Buffer.from('three ')]);
+      assert.equal((await files.read('a', 0, file.lengthBytes)).toString(), 'one two three ');
+      await file.sync();
+      await file.append([Buffer.from('four')], { syncLater: true });
+      await file.close();
+      assert.equal((await files.readWhole('a'))?.toString(), 'one two three four');
+    }));
+
   test(`${name}: many small appends among the zeros ahead lose nothing`, () =>
     withFiles(async (files) => {
       const file = await files.create('a');

@@ -50,6 +50,7 @@ export interface ModelReplica {
   readonly term: number;
   readonly votedFor: number;
   readonly startIndex: number;
+  readonly ledTerms: readonly number[];
   readonly entries: readonly BinlogEntry[];
 }
 
@@ -62,6 +63,7 @@ const NEWBORN: ModelReplica = {
   term: 0,
   votedFor: 0,
   startIndex: 0,
+  ledTerms: [],
   entries: [],
 };
 
@@ -76,6 +78,8 @@ function change(before: ModelReplica, record: BinlogRecord): Partial<ModelReplic
       return { birth: record.birth.toString() };
     case 'hardState':
       return { term: record.term, votedFor: record.votedFor };
+    case 'led':
+      return { ledTerms: record.terms };
     case 'entries': {
       const first = record.entries[0]!.index;
       return { entries: [...before.entries.filter(({ index }) => index < first), ...record.entries] };
@@ -109,6 +113,7 @@ export function difference(
       mark: found.snapshot?.mark.toString(),
       term: found.hardState.term,
       votedFor: found.hardState.votedFor,
+      ledTerms: found.ledTerms,
       lastIndex: found.lastIndex,
       entries: found.entries.filter(({ index }) => index > from).map(show),
     };
@@ -118,6 +123,7 @@ export function difference(
       mark: wanted.mark,
       term: wanted.term,
       votedFor: wanted.votedFor,
+      ledTerms: wanted.ledTerms,
       lastIndex: wanted.entries.at(-1)?.index ?? wanted.startIndex,
       entries: wanted.entries.filter(({ index }) => index > from).map(show),
     };

@@ -32,6 +32,10 @@ export class Applied {
     return this.groups.get(groupId)?.length ?? 0;
   }
 
+  termAt(groupId: number, index: number): number | undefined {
+    return this.groups.get(groupId)?.[index - 1]?.term;
+  }
+
   entryApplied(ownerId: number, slot: NodeSlot, entry: BinlogEntry): void {
     const { groupId } = slot.birth;
     const { index, term, data } = entry;
@@ -55,6 +59,7 @@ export class Applied {
     const { groupId } = slot.birth;
     const key = placeOf(ownerId, slot);
     const { index, term } = slot.appliedTo;
+    // What was applied ahead of it and committed nowhere may go.
     const before = this.positions.get(key) ?? 0;
     if (index <= before)
       this.tell.fail(`group ${groupId}: ${ownerId} went back from ${before} to a snapshot at ${index}`);

@@ -4,7 +4,7 @@
 import type { NodeSlot } from '../../../src/node/replicas.js';
 import type { NodeSettings } from '../../../src/node/settings.js';
 import type { Owner } from '../scheduler.js';
-import { leaderRole, queuedEntries, raftState, tailBytes } from './peek.js';
+import { leaderRole, queuedEntries, raftState, settledIndex, tailBytes } from './peek.js';
 import type { Tell } from './tell.js';
 
 /** Timers, disk operations and messages on their way to one process: many times what a healthy one has. */
@@ -25,13 +25,15 @@ export class Bounds {
   look(slot: NodeSlot): void {
     const { raft, outstandingRequestsMax } = this.settings;
     const { log } = raftState(slot);
-    const unsettled = log.lastIndex - slot.appliedTo.index;
+    const unsettled = log.lastIndex - Math.min(settledIndex(slot), log.lastIndex);
     // A leader's own unanswered proposals, or what a follower takes from its leader while it lags (Follower.overloaded).
     const memoryMax =
       raft.memoryBytesMax + raft.uncommittedBytesMax + raft.inflightBytesMax + SLACK_BYTES + 64 * unsettled;
     this.hold(slot, 'bytes of entries in memory', tailBytes(slot), memoryMax);
     this.hold(slot, 'requests', slot.requests.outstanding, outstandingRequestsMax);
-    this.hold(slot, 'entries to be applied', queuedEntries(slot), unsettled + 1);
+    // Of an async group also those that are written.
+    const copies = slot.birth.isAsync ? 2 : 1;
+    this.hold(slot, 'entries to be applied', queuedEntries(slot), copies * unsettled + 1);
     for (const progress of leaderRole(slot)?.replication.peers.values() ?? [])
       this.hold(
         slot,

@@ -80,6 +80,14 @@ export class Durability {
     this.checkpoints.set(`${memberId}/${groupId}`, durableIndex(slot));
   }
 
+  /** A checkpoint holds nothing that may yet be cut. */
+  engineHolds(slot: NodeSlot, committedTo: number): void {
+    const { memberId, groupId } = slot.birth;
+    const index = durableIndex(slot);
+    if (index > committedTo)
+      this.fail(groupId, memberId, `its engine holds ${index}, committed is ${committedTo}`);
+  }
+
   private mustHaveVoted(groupId: number, { from, term }: Message, candidate: MemberId): void {
     const { hardState } = this.logOf(from, groupId) ?? { hardState: { term: 0, votedFor: 0 } };
     if (hardState.term > term || (hardState.term === term && hardState.votedFor === candidate)) return;

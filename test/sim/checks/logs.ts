@@ -5,13 +5,14 @@
  * - A leader only appends, and commits by counting entries of its own term. Nothing that a replica knew committed is ever cut.
  * - State-machine safety, by the log: the first to know an entry committed fixes it; whoever knows that much committed has the same.
  * - Leader completeness: a new leader has all that was committed in earlier terms.
- * - Term, commit and applied never fall within a life; a vote stays through its term; applied <= commit.
+ * - Term, commit and applied never fall within a life; a vote stays through its term; applied <= commit. In an async group that
+ *   is said of what Raft takes for applied: the leader's state may be ahead of it, and go back.
  */
 import { crc32c } from '@node-rs/crc32';
 import type { NodeSlot } from '../../../src/node/replicas.js';
 import type { RaftLog } from '../../../src/raft/log.js';
 import type { Entry } from '../../../src/raft/message.js';
-import { raftState } from './peek.js';
+import { raftState, settledIndex } from './peek.js';
 import type { Tell } from './tell.js';
 
 interface Committed {
@@ -92,7 +93,7 @@ export class Logs {
       term,
       votedFor,
       commit: log.commitIndex,
-      applied: slot.appliedTo.index,
+      applied: settledIndex(slot),
       led: leads,
     });
   }
@@ -143,7 +144,7 @@ export class Logs {
 
   private checkMonotone(slot: NodeSlot, seen: Seen, log: RaftLog): void {
     const { term, votedFor } = raftState(slot);
-    const applied = slot.appliedTo.index;
+    const applied = settledIndex(slot);
     const kept = term !== seen.term || seen.votedFor === 0 || votedFor === seen.votedFor;
     const falls =
       (term < seen.term && 'the term') ||

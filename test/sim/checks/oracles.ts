@@ -16,6 +16,7 @@ import { decodeSnapshotAck, decodeSnapshotMessage } from '../../../src/slot/snap
 import type { Owner } from '../scheduler.js';
 import { Applied } from './applied.js';
 import { Bounds } from './bounds.js';
+import { CutWrites } from './cut-writes.js';
 import { type Disk, Durability } from './durability.js';
 import { Elections } from './elections.js';
 import { Ledger } from './ledger.js';
@@ -40,6 +41,7 @@ const RAFT_LANES: ReadonlySet<Lane> = new Set(['control', 'sync', 'ack']);
 export class Oracles {
   readonly ledger: Ledger;
   readonly reads: Reads;
+  readonly cutWrites: CutWrites;
   private readonly elections: Elections;
   private readonly logs: Logs;
   private readonly applied: Applied;
@@ -55,6 +57,7 @@ export class Oracles {
     this.applied = new Applied(tell, (entry) => this.ledger.applied(entry));
     this.reads = new Reads(tell, (groupId) => this.logs.committedTo(groupId));
     this.bounds = new Bounds(tell, settings);
+    this.cutWrites = new CutWrites(tell, (groupId, index) => this.applied.termAt(groupId, index));
   }
 
   /** For one life of one process. */
@@ -75,6 +78,8 @@ export class Oracles {
     for (const slot of slots) {
       this.logs.look(slot);
       this.durability.look(slot);
+      this.durability.engineHolds(slot, this.logs.committedTo(slot.birth.groupId));
+      this.cutWrites.look(slot);
       this.reads.look(slot);
       this.bounds.look(slot);
     }

@@ -32,9 +32,14 @@ export function tailBytes(slot: NodeSlot): number {
 }
 
 export function isLoading(slot: NodeSlot): boolean {
-  return slot['loading'];
+  return slot['applier']['loading'];
 }
 
 export function queuedEntries(slot: NodeSlot): number {
-  return slot['queue'].length;
+  return slot['applier']['committed'].length + slot['applier']['written'].length;
+}
+
+/** Committed and applied; in a quorum group all that is applied is. */
+export function settledIndex(slot: NodeSlot): number {
+  return slot.birth.isAsync ? raftState(slot).log.appliedIndex : slot.appliedTo.index;
 }

@@ -2,5 +2,5 @@
 export interface Tell {
   /** A promise is broken: the run ends. */
   fail(why: string): void;
-  counted(what: string): void;
+  counted(what: string, times?: number): void;
 }
