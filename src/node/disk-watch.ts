@@ -9,11 +9,12 @@ import type { Env, Timer } from '../env.js';
 import type { MemberId } from '../raft/message.js';
 import type { TransferOrder } from '../rpc/topology.js';
 import type { NodeId } from '../rpc/transport.js';
+import { nodeOf } from '../slot/birth.js';
 import type { Checkpointer } from '../slot/checkpoint.js';
 import type { Binlog } from '../storage/binlog.js';
 import { AMPLE, type Space } from '../storage/disk-gauge.js';
 import { handOver } from './members.js';
-import type { Replicas } from './replicas.js';
+import type { NodeSlot, Replicas } from './replicas.js';
 
 export interface DiskWatchParts {
   readonly env: Env;
@@ -31,6 +32,8 @@ export interface DiskWatchParts {
 
 /** While there is little room; each round also looks for garbage to clear. */
 const CHECKPOINT_EVERY_MS = 1000;
+/** While one is under way the slot takes no proposals: one that fails must not be tried all the time. */
+const HAND_OVER_EVERY_MS = 5000;
 
 const WORDS: readonly string[] = [
   'the disk has room again',
@@ -43,6 +46,8 @@ export class DiskWatch {
   private timer: Timer | undefined;
   private closed = false;
   private checkpointedMs = Number.NEGATIVE_INFINITY;
+  /** When a leadership of this replica was last offered to another. */
+  private readonly triedMs = new Map<number, number>();
 
   constructor(private readonly parts: DiskWatchParts) {}
 
@@ -79,6 +84,7 @@ export class DiskWatch {
     const { env, replicas, node } = this.parts;
     if (space === replicas.spaces.own) return;
     replicas.spaces.own = space;
+    if (space === AMPLE) this.triedMs.clear();
     if (space === AMPLE) env.log.info(WORDS[space]!, {});
     else env.log.warn(WORDS[space]!, {});
     node.beat();
@@ -95,14 +101,24 @@ export class DiskWatch {
   }
 
   /** To a member with more room; of those that have, to one with the most. */
-  private handOver(slot: Parameters<typeof handOver>[0]): void {
-    const { node, replicas } = this.parts;
+  private handOver(slot: NodeSlot): void {
+    const { env, node, replicas } = this.parts;
     const { spaces } = replicas;
+    const triedMs = this.triedMs.get(slot.replicaId) ?? Number.NEGATIVE_INFINITY;
+    if (env.monotonicMs() - triedMs < HAND_OVER_EVERY_MS) return;
     const wish = node.topology().wish(slot.birth.groupId);
     for (let space: number = AMPLE; space < spaces.own; space++) {
-      const may = (nodeId: NodeId): boolean => spaces.of(nodeId) === space && node.isReachable(nodeId);
+      const may = (nodeId: NodeId): boolean =>
+        spaces.of(nodeId) === space && node.isReachable(nodeId) && keepsUp(slot, nodeId);
       handOver(slot, wish, may);
-      if (slot.status.transferringTo !== 0) return;
+      if (slot.status.transferringTo === 0) continue;
+      this.triedMs.set(slot.replicaId, env.monotonicMs());
+      return;
     }
   }
+}
+
+/** One that lags would not be done catching up before the attempt is over. */
+function keepsUp(slot: NodeSlot, nodeId: NodeId): boolean {
+  return slot.raft.peers.some(({ id, state }) => nodeOf(id) === nodeId && state === 'replicate');
 }

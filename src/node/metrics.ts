@@ -46,7 +46,7 @@ export function nodeMetrics(node: Node, figures: ProcessFigures): Registry {
   gauge('peer_messages_sent_total', 'gRPC messages sent to peers', () => figures.sent().messages);
   gauge('peer_frames_sent_total', 'Frames in them', () => figures.sent().frames);
   gauge('peer_sent_bytes_total', 'Bytes of them', () => figures.sent().bytes);
-  gauge('disk_low', '1 while writes are refused for want of disk', () => (node.replicas.diskLow ? 1 : 0));
+  gauge('disk_low', '1 while the disk has little room', () => (node.replicas.diskLow ? 1 : 0));
   gauge('clients', 'Client connections', () => figures.connections());
   gauge('requests_total', 'Requests since the start', () => figures.counters().requests);
   const snapshots = (): Node['snapshots']['figures'] => node.snapshots.figures;

@@ -24,7 +24,7 @@ import type { SlotSnapshots } from '../slot/snapshot-install.js';
 import { SlotState } from '../slot/state.js';
 import type { StoredState } from '../slot/states.js';
 import type { Binlog, BinlogEntry, RecoveredReplica } from '../storage/binlog.js';
-import { AMPLE } from '../storage/disk-gauge.js';
+import { AMPLE, RESERVED } from '../storage/disk-gauge.js';
 import type { Engine } from '../storage/engine.js';
 import { Arousal } from './arousal.js';
 import { CutFigures } from './cut-figures.js';
@@ -164,7 +164,9 @@ export class Replicas {
 
   execute(groupId: number, request: SlotRequest<Reply>, expectedTerm: number): void {
     const slot = this.byGroup.get(groupId);
-    if (slot === undefined) request.done({ kind: 'refused', why: 'notLeader' });
+    // A replica without room lags: others read for it.
+    const lags = request.here && this.spaces.own >= RESERVED;
+    if (slot === undefined || (lags && !slot.isLeader)) request.done({ kind: 'refused', why: 'notLeader' });
     else slot.execute(request, expectedTerm);
   }
 

@@ -11,7 +11,7 @@ import { run } from './processes.js';
 
 const JEPSEN = join(packageRoot(), 'dist', 'jepsen-style', 'main.js');
 /** Beyond the time of the faults: starting, healing, reading back, judging. */
-const AROUND_SECONDS = 240;
+const AROUND_SECONDS = 600;
 
 /** Returns what it printed. */
 export async function faultRun(

@@ -41,6 +41,16 @@ test('a node sleeps long enough to be succeeded, as often as that fits', () => {
   );
 });
 
+test('a power cut every six seconds: of one, of a majority, of all', () => {
+  const strikes = planStrikes('power', 5, 120_000);
+  assert.equal(strikes.length, 20);
+  assert.deepEqual(
+    strikes.slice(0, 4).map(({ kind }) => kind),
+    ['cut-leader', 'cut-majority', 'cut-all', 'cut-leader'],
+  );
+  assert.deepEqual(strikes, planStrikes('power', 5, 120_000));
+});
+
 test('leaders are counted in hash slots, by the first node of each range', () => {
   const node = (port: number) => ({
     kind: 'array' as const,

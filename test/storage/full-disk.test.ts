@@ -50,7 +50,7 @@ test('a batch that finds no room is cut off to the last good frame, waits, and i
   await settle();
   assert.deepEqual([first.state, second.state], ['waits', 'waits'], 'no room, no promise');
   files.capacityBytes = 2 ** 30;
-  assert.notEqual(await binlog.sampleSpace(), undefined);
+  await binlog.sampleSpace();
   await settle();
   assert.deepEqual([first.state, second.state], ['durable', 'durable']);
   assert.equal(binlog.space, AMPLE);
@@ -64,7 +64,7 @@ test('a batch that finds no room is cut off to the last good frame, waits, and i
 test('a segment that can not be begun for want of room is begun later, under the same number', async () => {
   for (const room of [0, 10, 40]) {
     const files = new SimFiles();
-    const { binlog } = await open(files, undefined, { segmentBytes: 300, binlogBytesMax: 1e9 });
+    const { binlog } = await open(files, undefined, { segmentBytes: 100, binlogBytesMax: 1e9 });
     await binlog.append([birth(1), append(1, run(1, 12, 1))]);
     await leaveRoom(files, room);
     const waiting = watched(binlog.append([append(1, run(13, 14, 1))]));
