@@ -5,8 +5,8 @@
  * Where a frozen slot is larger than a batch, its new pages go before, in batches of their own: nothing that the engine holds leads
  * to them until the flip. After a crash in between they lie there unreached. The log, replayed, makes the same life again and
  * gives its pages the same numbers; so they are written over, or deleted with those that were freed, or reclaimed with their life,
- * before anything can lead to them. Only what is frozen is written, and only what is committed is applied or frozen; so
- * the log can't say otherwise the second time.
+ * before anything can lead to them. Nothing is written, ahead or not, that is not committed: so the log can't say otherwise the
+ * second time.
  *
  * Left out: which slots go together (checkpoint.ts).
  */

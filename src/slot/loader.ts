@@ -162,8 +162,9 @@ export class Loader {
       try {
         await loading;
       } finally {
-        for (const item of some)
+        for (const item of some) {
           if (inFlight.get(nameOfItem(item)) === loading) inFlight.delete(nameOfItem(item));
+        }
       }
     }
     await Promise.all(others);
