@@ -13,7 +13,10 @@ export class PeerRedis {
     const words = ['--port', `${port}`, '--dir', folder, '--save', ''];
     const child = spawn('redis-server', [...words, '--appendonly', 'yes', '--appendfsync', 'always']);
     // However this process ends, it does not stay.
-    process.once('exit', () => child.kill('SIGKILL'));
+    process.once('exit', () => {
+      child.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    });
     await new Promise<void>((resolve, reject) => {
       let said = '';
       child.stdout.on('data', (chunk: Buffer) => {

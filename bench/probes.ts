@@ -10,7 +10,9 @@ import type { ProbeDump } from './loop-probe.js';
 const ANSWER_MS_MAX = 30_000;
 
 export class Probes {
-  constructor(private readonly folder: string) {}
+  constructor(private readonly folder: string) {
+    process.once('exit', () => this.remove());
+  }
 
   get environment(): Readonly<Record<string, string>> {
     const module = fileURLToPath(new URL('./loop-probe.js', import.meta.url));

@@ -30,7 +30,9 @@ export async function runInstall(bench: StorageBench): Promise<void> {
   const cluster = await BenchCluster.start({ slots: SLOTS, environment });
   try {
     await kill(cluster);
+    const startMs = performance.now();
     await load(cluster, keys);
+    bench.report.line(`${keys} keys loaded in ${((performance.now() - startMs) / 1000).toFixed(0)} s`);
     await install(bench, cluster, keys);
   } finally {
     await cluster.stop();

@@ -4,7 +4,7 @@
  * The page is written by hand but for what stands between `<!-- figures: NAME -->` and `<!-- end -->`: there go the tables and goals of
  * `bench/out/NAME.json`. What was not measured since stays as it is.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../src/rpc/package-root.js';
 import { loadResults, type Results } from './results.js';
@@ -12,7 +12,13 @@ import { loadResults, type Results } from './results.js';
 const PAGE = join(packageRoot(), 'docs', 'performance.md');
 const FIGURES = /(<!-- figures: (\S+) -->\n)[\s\S]*?(<!-- end -->)/g;
 
-function sectionOf({ machine, takenAt, settings, columns, rows, goals }: Results): string {
+/** The soak leaves its picture itself. */
+function pictureOf(name: string): readonly string[] {
+  const file = join('img', `${name}.svg`);
+  return existsSync(join(packageRoot(), 'docs', file)) ? [`![${name}](${file})`, ''] : [];
+}
+
+function sectionOf({ name, machine, takenAt, settings, columns, rows, goals }: Results): string {
   const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
     `${machine}; ${takenAt} UTC.`,
@@ -25,6 +31,7 @@ function sectionOf({ machine, takenAt, settings, columns, rows, goals }: Results
     '',
     ...goals.map(({ verdict, text }) => `- ${verdict.toUpperCase()}: ${text}`),
     '',
+    ...pictureOf(name),
   ].join('\n');
 }
 

@@ -89,7 +89,9 @@ interface Timed {
 export async function runRank(bench: StorageBench): Promise<void> {
   const large = Math.max(LARGE_MIN, Math.round(LARGE * bench.scale));
   const calls = Math.max(CALLS_MIN, Math.round(CALLS * bench.scale));
+  const startMs = performance.now();
   const ours = await ofTalus([SMALL, large], calls);
+  bench.report.line(`talus built and asked in ${((performance.now() - startMs) / 1000).toFixed(0)} s`);
   const theirs = await ofRedis([SMALL, large], calls);
   const rows: string[][] = [];
   for (const { name } of [...REFERENCES, ...CALLS_BY_RANK]) {
