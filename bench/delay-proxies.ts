@@ -35,9 +35,10 @@ function carry(from: Socket, to: Socket, delayMs: number): void {
   if (delayMs === 0) return void from.pipe(to);
   const line: { readonly dueMs: number; readonly chunk: Buffer | undefined }[] = [];
   let bytes = 0;
-  let timer: NodeJS.Timeout | undefined;
+  let isTimed = false;
   const deliver = (): void => {
-    timer = undefined;
+    isTimed = false;
+    if (to.destroyed) return;
     const nowMs = performance.now();
     while (line.length > 0 && line[0]!.dueMs <= nowMs) {
       const { chunk } = line.shift()!;
@@ -48,15 +49,20 @@ function carry(from: Socket, to: Socket, delayMs: number): void {
       }
     }
     if (bytes < ON_ITS_WAY_BYTES_MAX) from.resume();
-    if (line.length > 0) timer = setTimeout(deliver, Math.max(1, line[0]!.dueMs - nowMs));
+    if (line.length > 0) wakeIn(line[0]!.dueMs - nowMs);
+  };
+  const wakeIn = (waitMs: number): void => {
+    if (isTimed) return;
+    isTimed = true;
+    setTimeout(deliver, Math.max(1, waitMs));
   };
   const take = (chunk: Buffer | undefined): void => {
     line.push({ dueMs: performance.now() + delayMs, chunk });
     bytes += chunk?.length ?? 0;
     if (bytes >= ON_ITS_WAY_BYTES_MAX) from.pause();
-    timer ??= setTimeout(deliver, delayMs);
+    wakeIn(delayMs);
   };
   from.on('data', take);
+  // Its end is on its way too: what a closed sender said last must still arrive.
   from.on('end', () => take(undefined));
-  from.on('close', () => clearTimeout(timer));
 }
