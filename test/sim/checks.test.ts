@@ -372,11 +372,11 @@ function lostTail(keptTo: number): {
   replica.leads = true;
   for (const index of [1, 2, 3])
     replica.log.append({ index, term: 1, kind: 'command', data: Buffer.from(word(index), 'latin1') });
-  watch.look(replica.slot);
+  watch.look(1, replica.slot);
   Object.assign(replica, { leads: false, term: 2 });
   replica.follow(keptTo, [2, word(9)]);
   replica.log.commitTo(keptTo + 1);
-  watch.look(replica.slot);
+  watch.look(1, replica.slot);
   const cuts = { writes: 3 - keptTo };
   return { faults, watch, node: { replicas: { all: [replica.slot], cuts } } as unknown as Node };
 }

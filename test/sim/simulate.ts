@@ -255,7 +255,7 @@ export async function inOrder(world: World, workload: Workload): Promise<number>
   await world.wait('all replicas to be equal', HEAL_MS_MAX, () => world.allEqual());
   await comesToRest(world);
   const before = await compareReplicas(world);
-  for (const { number, node } of world.machines) world.oracles.cutWrites.judgeCounts(number, node!);
+  for (const { life, node } of world.machines) world.oracles.cutWrites.judgeCounts(life!.ownerId, node!);
   world.oracles.cutWrites.judgeLosses();
   for (const machine of world.machines) world.endMachine(machine, 'drop');
   await healed(world);

@@ -23,14 +23,18 @@ interface Leadership {
   readonly words: Map<number, readonly string[]>;
 }
 
+/** In one life of a process, replicas that are gone by now included. */
+interface Losses {
+  writes: number;
+  doubtful: number;
+}
+
 /** One replica in one life. */
 interface Seen {
   /** Own, in the log, uncommitted. */
   tracked: readonly Entry[];
   /** Own, out of the log, undecided: by `index/term`. */
   readonly cut: Map<string, Entry>;
-  lostWrites: number;
-  doubtfulWrites: number;
   lastEntry: Entry | undefined;
   commit: number;
 }
@@ -41,6 +45,7 @@ export class CutWrites {
   private readonly acknowledged = new Set<string>();
   private readonly refused = new Set<string>();
   private readonly seen = new WeakMap<NodeSlot, Seen>();
+  private readonly losses = new Map<number, Losses>();
 
   constructor(
     private readonly tell: Tell,
@@ -55,31 +60,26 @@ export class CutWrites {
     }
   }
 
-  look(slot: NodeSlot): void {
+  look(ownerId: number, slot: NodeSlot): void {
     if (!slot.birth.isAsync) return;
     const { log, term } = raftState(slot);
     const seen = this.seenOf(slot);
     const lastEntry = log.entry(log.lastIndex);
     if (seen.lastEntry === lastEntry && seen.commit === log.commitIndex) return;
     if (slot.isLeader) this.noteLed(slot, log, term);
-    this.lookForCuts(seen, log);
+    this.lookForCuts(ownerId, seen, log);
     seen.tracked = log.uncommitted().filter((entry) => this.isOwn(slot, entry));
     seen.lastEntry = lastEntry;
     seen.commit = log.commitIndex;
   }
 
   /** All that a node may have lost is decided by now. */
-  judgeCounts(machine: number, node: Node): void {
-    let [lost, doubtful] = [0, 0];
-    for (const slot of node.replicas.all) {
-      const seen = this.seen.get(slot);
-      lost += seen?.lostWrites ?? 0;
-      doubtful += seen?.doubtfulWrites ?? 0;
-    }
+  judgeCounts(ownerId: number, node: Node): void {
+    const { writes: lost, doubtful } = this.lossesOf(ownerId);
     const { writes } = node.replicas.cuts;
     if (writes < lost || writes > lost + doubtful)
       this.tell.fail(
-        `machine ${machine} counts ${writes} writes cut, ${lost} were, ${doubtful} are in doubt`,
+        `process ${ownerId} counts ${writes} writes cut, ${lost} were, ${doubtful} are in doubt`,
       );
     if (lost > 0) this.tell.counted('writes of an async table cut and counted', lost);
   }
@@ -111,17 +111,19 @@ export class CutWrites {
   private seenOf(slot: NodeSlot): Seen {
     let seen = this.seen.get(slot);
     if (seen === undefined) {
-      seen = {
-        tracked: [],
-        cut: new Map(),
-        lostWrites: 0,
-        doubtfulWrites: 0,
-        lastEntry: undefined,
-        commit: -1,
-      };
+      seen = { tracked: [], cut: new Map(), lastEntry: undefined, commit: -1 };
       this.seen.set(slot, seen);
     }
     return seen;
+  }
+
+  private lossesOf(ownerId: number): Losses {
+    let losses = this.losses.get(ownerId);
+    if (losses === undefined) {
+      losses = { writes: 0, doubtful: 0 };
+      this.losses.set(ownerId, losses);
+    }
+    return losses;
   }
 
   private noteLed({ birth: { groupId, memberId } }: NodeSlot, log: RaftLog, term: number): void {
@@ -139,16 +141,17 @@ export class CutWrites {
     return kind === 'command' && this.led.get(`${groupId}/${term}`)?.memberId === memberId;
   }
 
-  private lookForCuts(seen: Seen, log: RaftLog): void {
+  private lookForCuts(ownerId: number, seen: Seen, log: RaftLog): void {
+    const losses = this.lossesOf(ownerId);
     for (const entry of seen.tracked) {
       if (!log.matches(entry.index, entry.term)) seen.cut.set(`${entry.index}/${entry.term}`, entry);
     }
     const commitTerm = log.term(log.commitIndex)!;
     for (const [name, entry] of seen.cut) {
       const { index, term } = entry;
-      if (index < log.compactedIndex) seen.doubtfulWrites += commandsOf(entry).length;
+      if (index < log.compactedIndex) losses.doubtful += commandsOf(entry).length;
       else if (index > log.commitIndex && term >= commitTerm) continue;
-      else if (!log.matches(index, term)) seen.lostWrites += commandsOf(entry).length;
+      else if (!log.matches(index, term)) losses.writes += commandsOf(entry).length;
       seen.cut.delete(name);
     }
   }

@@ -79,7 +79,7 @@ export class Oracles {
       this.logs.look(slot);
       this.durability.look(slot);
       this.durability.engineHolds(slot, this.logs.committedTo(slot.birth.groupId));
-      this.cutWrites.look(slot);
+      this.cutWrites.look(owner.ownerId, slot);
       this.reads.look(slot);
       this.bounds.look(slot);
     }
