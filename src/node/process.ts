@@ -2,7 +2,6 @@
  * A node process: the real sockets, disk and peers around a Node, and how it starts and stops.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import type { Env } from '../env.js';
 import { openProcessFolder, stopSignal } from '../process.js';
@@ -14,11 +13,15 @@ import { GrpcTransport } from '../rpc/grpc-transport.js';
 import { type OpsHttp, startOpsHttp } from '../rpc/ops-http.js';
 import { type PeerServer, startPeerServer } from '../rpc/peer-service.js';
 import { GrpcPlacementClient } from '../rpc/placement-client.js';
+import type { Boot } from '../rpc/topology.js';
 import type { PeerTransport } from '../rpc/transport.js';
-import { openLevelEngine } from '../storage/level-engine.js';
+import { isDamage } from '../storage/damage.js';
 import { nodeFiles } from '../storage/node-files.js';
 import { systemEnv } from '../system-env.js';
+import { addressOf, admitDataFolder, type Ports, portsOf } from './admission.js';
 import { type NodeConfig, settingsOf } from './config.js';
+import { raiseBoot } from './data-folder.js';
+import { engineOf, suspectEngine } from './engine-life.js';
 import { nodeView, type ProcessFigures } from './info.js';
 import { nodeMetrics } from './metrics.js';
 import { type Identity, Node, type NodeWorld } from './node.js';
@@ -29,20 +32,15 @@ import type { Port } from './session.js';
 const RESIGN_MS = 2000;
 const CONNECTIONS_LEFT_CHECK_MS = 50;
 
-interface Ports {
-  readonly resp: number;
-  readonly cluster: number;
-  readonly peer: number;
-  readonly http: number;
-}
-
 /** Runs until SIGTERM or SIGINT. Rejects with one line when it cannot start. */
 export async function runNode(config: NodeConfig): Promise<void> {
   const stopped = stopSignal();
+  const { boot } = await admitDataFolder(config, addressOf(config));
   const folder = await openProcessFolder({ ...config, process: config.name });
   const env = systemEnv(folder.log);
   const fatal = (why: unknown): void => {
     // Whatever was acknowledged is on disk; going on with a broken invariant could lose it.
+    if (isDamage(why)) suspectEngine(config.dataDir);
     folder.log.error('fatal', { why: why instanceof Error ? why.stack : String(why) });
     process.stderr.write(
       `talus: ${config.name} stops: ${why instanceof Error ? why.message : String(why)}\n`,
@@ -53,7 +51,7 @@ export async function runNode(config: NodeConfig): Promise<void> {
   process.on('unhandledRejection', fatal);
   const running = new NodeProcess(config, env, fatal);
   try {
-    await running.start();
+    await running.start(boot);
   } catch (why) {
     await folder.close();
     throw why;
@@ -73,6 +71,7 @@ class NodeProcess {
   private node!: Node;
   private http: OpsHttp | undefined;
   private peers: PeerServer | undefined;
+  private boot!: Boot;
   private readonly startedAtMs: number;
 
   constructor(
@@ -80,18 +79,13 @@ class NodeProcess {
     private readonly env: Env,
     private readonly fatal: (why: unknown) => void,
   ) {
-    const { port } = config;
-    this.ports = {
-      resp: port,
-      cluster: config.clusterPort ?? port + 100,
-      peer: config.peerPort ?? port + 200,
-      http: config.httpPort ?? port + 400,
-    };
+    this.ports = portsOf(config);
     this.security = securityOf(config);
     this.startedAtMs = env.monotonicMs();
   }
 
-  async start(): Promise<void> {
+  /** `last`: the folder's last start. */
+  async start(last: Boot | undefined): Promise<void> {
     const { config, env } = this;
     const figures = this.figures();
     const makeView = (node: () => Node): Node['view'] => nodeView(node, config, figures);
@@ -106,6 +100,7 @@ class NodeProcess {
     ] as const) {
       this.servers.push(await this.listen(port, kind, tls));
     }
+    this.boot = await raiseBoot(nodeFiles(config.dataDir), last, env.random);
     this.node = await Node.open(this.world(), settingsOf(config), makeView, process.pid);
     this.http = await startOpsHttp({
       host: config.host,
@@ -144,7 +139,8 @@ class NodeProcess {
     return {
       env,
       files: nodeFiles(config.dataDir),
-      openEngine: () => openLevelEngine(join(config.dataDir, 'engine')),
+      name: config.name,
+      ...engineOf(config.dataDir, env, this.fatal),
       connectPeers: (identity) => this.connectPeers(identity),
       placement: (registrationKey, identity) =>
         new GrpcPlacementClient({
@@ -153,15 +149,9 @@ class NodeProcess {
           env,
           registrationKey,
           ...(identity === undefined ? {} : { identity }),
-          address: {
-            name: config.name,
-            host: config.advertiseHost ?? config.host,
-            peerPort: config.advertisePeerPort ?? this.ports.peer,
-            respPort: this.ports.resp,
-            clusterPort: this.ports.cluster,
-            httpPort: this.ports.http,
-            zone: config.zone,
-          },
+          address: addressOf(config),
+          boot: this.boot,
+          outdated: (why) => this.fatal(new Error(why)),
         }),
       fatal: this.fatal,
     };
@@ -169,7 +159,13 @@ class NodeProcess {
 
   private async connectPeers(identity: Identity): Promise<PeerTransport> {
     const { config, env, security } = this;
-    const transport = new GrpcTransport({ env, identity, security });
+    const outdated = (why: string): void => this.fatal(new Error(why));
+    const transport = new GrpcTransport({
+      env,
+      identity: { ...identity, boot: this.boot },
+      security,
+      outdated,
+    });
     this.peers = await startPeerServer({ host: config.host, port: this.ports.peer, security, transport });
     return transport;
   }

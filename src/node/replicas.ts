@@ -6,12 +6,13 @@
  * wishes here and the node never was; such a one is empty, votes for nobody, and learns all else from its leader. The message that
  * calls it is dropped, as all that come before the birth is durable: the leader speaks again.
  *
- * A node holds one replica of a group: while one stands, no other member of the group is born. What the node was once is never
- * born again: group ids are not reused, nor are members.
+ * A node holds one replica of a group: while one stands, a damaged one too, no other member of the group is born. What the node was
+ * once is never born again: group ids are not reused, nor are members.
  */
 import type { Env } from '../env.js';
 import type { MemberId, Message } from '../raft/message.js';
 import type { Reply } from '../resp/reply.js';
+import type { DamagedMember } from '../rpc/topology.js';
 import { type Birth, decodeBirth, encodeBirth, incarnationOf, memberOf, nodeOf } from '../slot/birth.js';
 import type { Checkpointer } from '../slot/checkpoint.js';
 import type { StateMachine } from '../slot/machine.js';
@@ -22,17 +23,20 @@ import type { SlotSnapshots } from '../slot/snapshot-install.js';
 import { SlotState } from '../slot/state.js';
 import type { StoredState } from '../slot/states.js';
 import type { Binlog, BinlogEntry, RecoveredReplica } from '../storage/binlog.js';
+import { isDamage } from '../storage/damage.js';
 import type { Engine } from '../storage/engine.js';
 import { Arousal } from './arousal.js';
+import { type DamagedReplica, DamagedReplicas, type DamageParts } from './damaged-replicas.js';
 import type { Leadership, Standing } from './forwarder.js';
 import { wishOf } from './members.js';
+import { NamelessReplicas } from './nameless-replicas.js';
 import { PastMembers } from './past-members.js';
 import { Standings } from './standings.js';
 import { type GroupPlace, TopologyView } from './topology.js';
 
 export type NodeSlot = Slot<Reply>;
 
-export interface ReplicasParts {
+export interface ReplicasParts extends DamageParts {
   readonly env: Env;
   readonly engine: Engine;
   readonly binlog: Binlog;
@@ -51,9 +55,12 @@ export interface ReplicasParts {
 }
 
 export class Replicas {
+  /** Shut for good; each waits for its group to show that it lives without it. */
+  readonly damaged: DamagedReplicas;
   private readonly byGroup = new Map<number, NodeSlot>();
   private readonly byReplica = new Map<number, NodeSlot>();
   private readonly past = new PastMembers();
+  readonly nameless: NamelessReplicas;
   private readonly standings: Standings;
   /** Called, and not born yet. */
   private readonly unborn = new Set<number>();
@@ -68,6 +75,8 @@ export class Replicas {
   constructor(private readonly parts: ReplicasParts) {
     this.lastReplicaId = parts.binlog.lastReplicaId;
     this.standings = new Standings(parts.env);
+    this.nameless = new NamelessReplicas(parts.binlog, this.past);
+    this.damaged = new DamagedReplicas(parts, this.past);
     this.arousal = new Arousal(parts.env, (slot) => this.byReplica.get(slot.replicaId) === slot);
   }
 
@@ -88,26 +97,50 @@ export class Replicas {
    * it must neither vote nor answer; nor may its group be born here anew.
    */
   async reopen(recovered: RecoveredReplica, stored: StoredState | undefined): Promise<void> {
-    const { replicaId, damaged } = recovered;
-    if (recovered.birth.length === 0) {
-      throw new Error(
-        `binlog: replica ${replicaId} cannot be told apart any more: ${damaged ?? 'its birth is lost'}`,
-      );
-    }
-    const birth = decodeBirth(recovered.birth);
+    const { replicaId } = recovered;
+    const birth = recovered.birth.length === 0 ? undefined : decodeBirth(recovered.birth);
     if (recovered.tombstone !== undefined) {
-      this.past.add(birth);
+      if (birth !== undefined) this.past.add(birth);
       // The crash may have come between the tombstone and this.
       await this.parts.checkpointer.abandon(replicaId);
       return;
     }
-    if (damaged !== undefined) {
-      this.past.add(birth);
-      const { groupId, tableId, slot } = birth;
-      this.parts.env.log.error('replica is damaged and stays shut', { groupId, tableId, slot, damaged });
-      return;
-    }
-    await this.open(replicaId, birth, stored, recovered);
+    if (birth === undefined) return this.nameless.add(replicaId, recovered.damaged ?? 'its birth is lost');
+    const damaged = recovered.damaged ?? this.parts.notes?.of(replicaId);
+    if (damaged !== undefined) return this.damaged.add({ replicaId, birth, why: damaged });
+    await this.open(replicaId, birth, stored, recovered).catch(async (why) => {
+      if (!isDamage(why)) throw why;
+      await this.parts.notes?.add(replicaId, why.message);
+      this.damaged.add({ replicaId, birth, why: why.message });
+    });
+  }
+
+  /**
+   * All that was here is opened again, or isn't. Rejects where nothing here can go on and nobody else can help: then the operator
+   * must know at once.
+   */
+  async settleDamage(view: TopologyView, nodeId: number): Promise<void> {
+    this.lastReplicaId = await this.nameless.bury(view, nodeId, this.byGroup, this.lastReplicaId);
+    for (const replicaId of this.nameless.ids) await this.parts.checkpointer.abandon(replicaId);
+    this.damaged.requireHope(view, nodeId, this.byGroup.size);
+  }
+
+  /** Met while it ran: what it holds is not what it was given. It says nothing more from here on. */
+  shut(slot: NodeSlot, why: string): void {
+    const { replicaId, birth } = slot;
+    if (this.byReplica.get(replicaId) !== slot) return;
+    this.parts.pump.remove(slot);
+    this.parts.checkpointer.remove(slot);
+    slot.close();
+    this.byGroup.delete(birth.groupId);
+    this.byReplica.delete(replicaId);
+    this.damaged.add({ replicaId, birth, why });
+    void this.parts.notes?.add(replicaId, why).catch(this.parts.fatal);
+  }
+
+  /** Members on this node that are wished, and damaged or gone. */
+  lostMembers(): readonly DamagedMember[] {
+    return this.damaged.lostMembers(this.view, this.nodeId);
   }
 
   /** Gives birth to what the topology wishes here, and buries what it says was dropped; one change after the other. */
@@ -140,6 +173,13 @@ export class Replicas {
         memberId,
       });
       await this.bury(slot);
+    });
+  }
+
+  /** Its group goes on without the damaged member, as a leader said. It promised what it may have forgotten, whatever the term. */
+  destroyDamaged(replica: DamagedReplica): Promise<void> {
+    return this.next(async () => {
+      if (this.damaged.get(replica.birth.groupId) === replica) await this.damaged.bury(replica);
     });
   }
 
@@ -189,19 +229,26 @@ export class Replicas {
     }
     const dropped = new Set(view.topology.droppedTableIds ?? []);
     for (const slot of [...this.byGroup.values()]) if (dropped.has(slot.birth.tableId)) await this.bury(slot);
+    for (const replica of [...this.damaged.all])
+      if (dropped.has(replica.birth.tableId)) await this.damaged.bury(replica);
   }
 
   /** Born at once, if no other member of the group is here: that one must go first, and may now ask whom to. */
   private called(groupId: number, message: Message): void {
     this.parts.leaderHeard(groupId, { nodeId: nodeOf(message.from), term: message.term });
-    if (this.byGroup.has(groupId) || this.unborn.has(groupId)) return;
+    if (this.isHeld(groupId) || this.unborn.has(groupId)) return;
     this.unborn.add(groupId);
     void this.next(async () => {
       // The topology may be another one by now, or a replica may have been born from it.
-      if (!this.byGroup.has(groupId) && this.mayBeBorn(groupId, message.to))
+      if (!this.isHeld(groupId) && this.mayBeBorn(groupId, message.to))
         await this.giveBirth(this.view.place(groupId)!, message.to, []);
       this.unborn.delete(groupId);
     });
+  }
+
+  /** Also by one that is damaged. */
+  private isHeld(groupId: number): boolean {
+    return this.byGroup.has(groupId) || this.damaged.get(groupId) !== undefined;
   }
 
   private mayBeBorn(groupId: number, memberId: MemberId): boolean {
@@ -252,7 +299,7 @@ export class Replicas {
       sharers: () => this.byGroup.size,
       diskLow: () => this.diskLow,
       isDown: this.parts.isDown,
-      fatal,
+      fatal: (why) => (isDamage(why) ? this.shut(slot, why.message) : fatal(why)),
     });
     this.byGroup.set(birth.groupId, slot);
     this.byReplica.set(replicaId, slot);

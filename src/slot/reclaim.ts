@@ -58,7 +58,8 @@ export class Reclaimer {
   private async clear(stateId: number, row: Buffer, mayGoOn: () => boolean): Promise<boolean> {
     const life: Life = parseReclaimKey(row);
     const { from, to } = lifeRange(stateId, life);
-    const cursor = this.engine.iterate({ from: this.resume?.row.equals(row) ? this.resume.from : from, to });
+    const start = this.resume?.row.equals(row) ? this.resume.from : from;
+    const cursor = this.engine.iterate({ from: start, to, keysOnly: true });
     let page = await cursor.next(RECLAIMED_PAGES);
     while (page.length > 0 && mayGoOn()) {
       await this.engine.write(

@@ -17,7 +17,7 @@ import type { ConfigurationChange, RaftSettings, RaftStatus, Ready } from '../ra
 import type { Binlog, BinlogEntry, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
 import type { Engine } from '../storage/engine.js';
 import { EntryRun } from './apply.js';
-import { type Birth, birthConfiguration, nodeOf } from './birth.js';
+import { type Birth, birthConfiguration, forgotten, nodeOf } from './birth.js';
 import { campaignTurn } from './campaign-turn.js';
 import { Loader } from './loader.js';
 import { LogTail } from './log-tail.js';
@@ -68,6 +68,7 @@ export interface SlotParts<R> {
   readonly diskLow: () => boolean;
   /** The node can't be reached: its members are not waited for before sleep. */
   readonly isDown: (nodeId: number) => boolean;
+  /** A DamageError concerns this replica alone; all else the process. */
   readonly fatal: (why: unknown) => void;
 }
 
@@ -334,6 +335,7 @@ export class Slot<R> {
 
   /** The order of raft/ready.ts: messages now; records; and what depends on them after they are saved. */
   private handle(ready: Ready, records: BinlogRecord[], afterSave: (() => void)[]): void {
+    if (ready.forgottenIndex > 0) return this.parts.fatal(forgotten(ready.forgottenIndex, this.status));
     for (const message of ready.messages) this.parts.send(this, message);
     const { replicaId } = this;
     const last = ready.entries.at(-1);

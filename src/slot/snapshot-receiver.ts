@@ -11,6 +11,7 @@
  */
 import { FormatError } from '../bytes.js';
 import type { Env, Timer } from '../env.js';
+import { isDamage } from '../storage/damage.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import type { Checkpointer } from './checkpoint.js';
 import { keyInState, metaKey } from './keys.js';
@@ -163,7 +164,7 @@ export class SnapshotReceiver {
       try {
         await step();
       } catch (thrown) {
-        if (!(thrown instanceof FormatError)) throw thrown;
+        if (!(thrown instanceof FormatError || isDamage(thrown))) throw thrown;
         this.cancel(thrown.message);
       }
     });

@@ -12,6 +12,7 @@
  */
 import { invariant } from '../assert.js';
 import type { Binlog, BinlogEntry, BinlogOptions, BinlogRecord, ReplicaId } from './binlog.js';
+import { writeBounds } from './binlog-bounds.js';
 import { entriesBytes, termRunsOfEntries } from './binlog-entries.js';
 import { type BinlogIndex, checkAppend } from './binlog-index.js';
 import { BinlogPurge } from './binlog-purge.js';
@@ -216,8 +217,10 @@ export class SegmentedBinlog implements Binlog {
   }
 
   private async writable(): Promise<AppendFile> {
-    if (this.file !== undefined && this.file.lengthBytes < this.options.segmentBytes) return this.file;
-    const segment = (this.current?.segment ?? 0) + 1;
+    const isLast = this.current?.segment === this.index.newestSegment;
+    if (this.file !== undefined && isLast && this.file.lengthBytes < this.options.segmentBytes)
+      return this.file;
+    const segment = this.index.newestSegment + 1;
     invariant(segment <= SEGMENT_NUMBER_MAX, 'segment numbers are used up', { segment });
     const previousEndBytes = this.file?.lengthBytes ?? 0;
     await this.file?.close();
@@ -226,6 +229,8 @@ export class SegmentedBinlog implements Binlog {
     await file.append([encodeSegmentHeader({ segment, previousEndBytes, lastReplicaId })]);
     await file.sync();
     await this.files.syncFolder(BINLOG_FOLDER);
+    await writeBounds(this.files, { oldest: this.index.oldestSegment, newest: segment });
+    this.index.newestSegment = segment;
     this.index.segments.push({ segment, bytes: file.lengthBytes });
     this.file = file;
     return file;

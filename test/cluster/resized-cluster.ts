@@ -8,6 +8,7 @@ import { waitUntil } from '../../jepsen-style/processes.js';
 import { keyWithoutState, metaKey, nodeAreaRange, stateRange } from '../../src/slot/keys.js';
 import type { Engine, EngineRange } from '../../src/storage/engine.js';
 import { openLevelEngine } from '../../src/storage/level-engine.js';
+import { sealEngine } from '../../src/storage/sealed-engine.js';
 import { Balancer } from './balancer.js';
 import { type Habits, Load } from './load.js';
 import { run } from './processes.js';
@@ -73,7 +74,8 @@ export class ResizedCluster {
     assert.deepEqual(await this.cluster.halt(), []);
     const copies = new Map<string, number>();
     for (const node of NODES) {
-      const engine = await openLevelEngine(join(this.cluster.dataDir, `node-${node}`, 'engine'));
+      const folder = join(this.cluster.dataDir, `node-${node}`, 'engine');
+      const engine = await sealEngine(await openLevelEngine(folder));
       const digests = await digestsOf(engine);
       await engine.close();
       assert.equal(digests.length, held[node - 1], 'a state for each replica');
