@@ -208,7 +208,7 @@ test('talus binlog: reads a running node, and a stopped one that is damaged', as
   await writeFile(segment, bytes);
   const found = await talus('verify', copy);
   assert.equal(found.code, 1);
-  assert.match(found.stdout, /damage: binlog\/00000001\.seg at \d+: .*\n.*damaged place/);
+  assert.match(found.stdout, /damage: binlog\/00000001\.seg at \d+: [\s\S]*\d damaged places?\n/);
   const none = await talus('verify', cluster.folder);
   assert.deepEqual([none.code, none.stderr.includes('no binlog in')], [1, true]);
 });
