@@ -3,6 +3,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../rpc/package-root.js';
+import { registerBinlog } from './binlog.js';
 import { registerNode } from './node.js';
 import { registerPm } from './pm.js';
 import { registerSlot } from './slot.js';
@@ -20,6 +21,7 @@ registerPm(program);
 registerStatus(program);
 registerTable(program);
 registerSlot(program);
+registerBinlog(program);
 
 // Set on each, since subcommands do not inherit it: bad options throw here instead of exiting with text of their own.
 for (const command of everyCommand(program)) {

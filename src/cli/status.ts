@@ -116,12 +116,22 @@ function tableText(table: AdminTable): string {
     slot.appliedIndex,
     slot.replicas.map((replica) => replicaText(replica, slot)).join(' '),
   ]);
-  return `${head}\n${textTable(['SLOT', 'LEADER', 'TERM', 'LAST', 'COMMIT', 'APPLIED', 'REPLICAS'], rows)}`;
+  const slots = textTable(['SLOT', 'LEADER', 'TERM', 'LAST', 'COMMIT', 'APPLIED', 'REPLICAS'], rows);
+  return [head, slots, ...damageLines(table)].join('\n');
 }
 
-/** `2` in step; `2(-17)` so many entries behind the leader's commit; `2?` not heard of; `+2` comes; `-2` goes. */
+function damageLines(table: AdminTable): readonly string[] {
+  return table.slotList.flatMap(({ slot, replicas }) =>
+    replicas.flatMap(({ nodeId, damaged }) =>
+      damaged === '' ? [] : [`slot ${slot} on node ${nodeId} is damaged: ${damaged}`],
+    ),
+  );
+}
+
+/** `2` in step; `2(-17)` so many entries behind the leader's commit; `2?` not heard of; `2!` damaged; `+2` comes; `-2` goes. */
 function replicaText(replica: AdminReplica, slot: AdminSlot): string {
   const { nodeId } = replica;
+  if (replica.damaged !== '') return `${nodeId}!`;
   if (replica.role === 'REPLICA_ROLE_UNSPECIFIED') return `${nodeId}?`;
   const behind = slot.commitIndex - replica.lastIndex;
   const comes = replica.role === 'REPLICA_ROLE_LEARNER';

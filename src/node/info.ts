@@ -127,6 +127,7 @@ function replicationSection(node: Node): Section {
   return [
     ['role', 'master'],
     ['replicas', String(slots.length)],
+    ['replicas_damaged', String(node.replicas.damaged.size)],
     ['slots_led', String(slots.filter((slot) => slot.isLeader).length)],
     ['snapshots_sent', String(node.snapshots.figures.sent)],
     ['snapshots_received', String(node.snapshots.figures.received)],

@@ -6,12 +6,19 @@ import type { Random } from '../random.js';
 import { isDiskFull } from '../storage/disk-full.js';
 import type { Files } from '../storage/files.js';
 
-const REGISTRATION_FILE = 'registration.json';
+export const REGISTRATION_FILE = 'registration.json';
 const ROOM_LOOK_MS = 500;
 
 export async function readJson<T>(files: Files, path: string): Promise<T | undefined> {
   const bytes = await files.readWhole(path);
-  return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as T);
+  if (bytes === undefined) return undefined;
+  try {
+    return JSON.parse(bytes.toString()) as T;
+  } catch (why) {
+    throw new Error(
+      `${path} is damaged (${(why as Error).message}): bring it back, or give the node an empty data-dir`,
+    );
+  }
 }
 
 /** Durable when it resolves. */

@@ -3,7 +3,8 @@
  */
 import type { Configuration, MemberId } from '../raft/message.js';
 import { wishedMembers, wishedNodeIds } from '../rpc/group-members.js';
-import type { GroupInfo, GroupMember, ReportedConfiguration } from '../rpc/topology.js';
+import type { GroupInfo, GroupMember, NodeInfo, ReportedConfiguration } from '../rpc/topology.js';
+import type { PeerAddress } from '../rpc/transport.js';
 import { incarnationOf, memberOf, nodeOf } from '../slot/birth.js';
 import type { NodeSlot } from './replicas.js';
 
@@ -25,6 +26,11 @@ export function nodesOf(
   for (const member of configuration === undefined ? [] : everyMember(configuration))
     nodes.add(nodeOf(member));
   return [...nodes].sort((a, b) => a - b);
+}
+
+/** Where a peer listens. */
+export function addressOf({ nodeId, host, peerPort, boot }: NodeInfo): PeerAddress {
+  return { nodeId, host, port: peerPort, ...(boot && { boot }) };
 }
 
 export function reportedConfiguration(configuration: Configuration): ReportedConfiguration {

@@ -23,6 +23,7 @@ export function nodeMetrics(node: Node, figures: ProcessFigures): Registry {
   const sum = (of: (slot: ReturnType<Node['replicas']['get']> & object) => number): number =>
     [...slots()].reduce((total, slot) => total + of(slot), 0);
   gauge('replicas', 'Replicas on this node', () => sum(() => 1));
+  gauge('replicas_damaged', 'Replicas that are damaged and stay shut', () => node.replicas.damaged.size);
   gauge('slots_led', 'Slots that this node leads', () => sum((slot) => (slot.isLeader ? 1 : 0)));
   gauge('slots_asleep', 'Replicas of idle slots, for which no timer runs', () =>
     sum((slot) => (slot.status.asleep ? 1 : 0)),

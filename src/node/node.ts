@@ -17,21 +17,24 @@ import type { PlacementClient, Topology } from '../rpc/topology.js';
 import type { Lane, NodeId, PeerTransport } from '../rpc/transport.js';
 import { Checkpointer } from '../slot/checkpoint.js';
 import { Pump } from '../slot/pump.js';
-import { finishInstalls, readStoredStates, type StoredState, storedStateOf } from '../slot/states.js';
+import { finishInstalls, lastMarkedState, type StoredState, storedStateOf } from '../slot/states.js';
 import type { Binlog, BinlogEntry } from '../storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../storage/binlog-record.js';
 import { openBinlog } from '../storage/binlog-recovery.js';
 import type { Engine } from '../storage/engine.js';
 import type { Files } from '../storage/files.js';
 import { Access } from './access.js';
+import { IDENTITY_FILE, type Identity, identityRow, TOPOLOGY_FILE } from './data-folder.js';
 import { DiskWatch } from './disk-watch.js';
 import { Forwarder, type Leadership } from './forwarder.js';
 import { jsonKeeper, readJson, registrationKey } from './json-files.js';
 import { Leaders } from './leaders.js';
 import { MemberWork } from './member-work.js';
-import { handOver, isHeld, nodesOf } from './members.js';
+import { addressOf, handOver, nodesOf } from './members.js';
+import { openNodeEngine } from './open-engine.js';
 import { Outbox } from './outbox.js';
 import { Pulse } from './pulse.js';
+import { Readiness } from './readiness.js';
 import { type NodeSlot, Replicas } from './replicas.js';
 import { Reporter } from './reporter.js';
 import { Router } from './router.js';
@@ -40,16 +43,17 @@ import type { NodeSettings } from './settings.js';
 import { Snapshots } from './snapshots.js';
 import { changedWishes, TopologyView } from './topology.js';
 
-export interface Identity {
-  readonly clusterId: string;
-  readonly nodeId: number;
-}
+export type { Identity };
 
 /** The node's world: the five seams, and where broken invariants go. */
 export interface NodeWorld {
   readonly env: Env;
   readonly files: Files;
+  /** What operators call the node. */
+  readonly name?: string;
   openEngine(): Promise<Engine>;
+  /** The engine is damaged: puts it aside and opens a fresh one. */
+  renewEngine?(): Promise<Engine>;
   /** Streams to and from the peers, as this identity. Called once. */
   connectPeers(identity: Identity): Promise<PeerTransport>;
   /** The conversation with PM; `registrationKey` is on disk. */
@@ -64,9 +68,6 @@ export interface NodeObserver {
   statusChanged?(slot: NodeSlot): void;
   snapshotInstalled?(slot: NodeSlot): void;
 }
-
-const IDENTITY_FILE = 'identity.json';
-const TOPOLOGY_FILE = 'topology.json';
 
 export class Node implements SessionHost {
   readonly router: Router;
@@ -88,7 +89,7 @@ export class Node implements SessionHost {
   /** What stops a client from being served: empty once topology and identity are there. */
   placementUp = false;
   stopping = false;
-  private hasBeenReady = false;
+  private readonly readiness = new Readiness(this);
   private closed = false;
   private readonly keep: ReturnType<typeof jsonKeeper>;
 
@@ -122,7 +123,10 @@ export class Node implements SessionHost {
       ask: (nodeId, groupId, answer) => this.askLeader(nodeId, groupId, answer),
     });
     this.reporter = new Reporter(env, settings.reportIntervalMs, replicas, {
-      facts: () => ({ nodeId: this.nodeId, epoch: this.topologyView.epoch, pid }),
+      facts: () => ({
+        ...{ nodeId: this.nodeId, epoch: this.topologyView.epoch, pid },
+        damaged: this.replicas.lostMembers(),
+      }),
       send: (report) => {
         if (this.placementUp) this.placement?.report(report);
       },
@@ -143,8 +147,7 @@ export class Node implements SessionHost {
     observer: NodeObserver = {},
   ): Promise<Node> {
     const { env, files } = world;
-    const engine = await world.openEngine();
-    const states = await readStoredStates(engine);
+    const { engine, states, notes } = await openNodeEngine(world);
     const checkpointer = new Checkpointer(env, engine, settings.checkpoint, states.lastStateId, world.fatal);
     const onPinned = (): void => void checkpointer.round();
     const recovery = await openBinlog(
@@ -155,6 +158,7 @@ export class Node implements SessionHost {
     const { binlog, damage, tornBytes } = recovery;
     if (tornBytes > 0) env.log.info('cut off a last batch that nobody was promised', { tornBytes });
     for (const place of damage) env.log.error('the binlog is damaged', { place });
+    checkpointer.skipStateIds(lastMarkedState(recovery.replicas.values()));
     const pump = new Pump<Reply>(env, binlog, settings.tickMs, world.fatal, () => node.outbox?.flush());
     const shared = { env, engine, checkpointer, fatal: world.fatal };
     const snapshots = new Snapshots<Reply>({
@@ -165,6 +169,7 @@ export class Node implements SessionHost {
       isReachable: (nodeId) => node.isReachable(nodeId),
       diskLow: () => replicas.diskLow,
       installed: (slot) => observer.snapshotInstalled?.(slot),
+      damaged: (slot, why) => replicas.shut(slot, why),
     });
     const replicas = new Replicas({
       ...shared,
@@ -181,6 +186,7 @@ export class Node implements SessionHost {
       },
       entryApplied: (slot, entry) => observer.entryApplied?.(slot, entry),
       isDown: (nodeId) => nodeId !== node.nodeId && !node.isReachable(nodeId),
+      notes,
     });
     const node: Node = new Node(
       world,
@@ -194,6 +200,7 @@ export class Node implements SessionHost {
       makeView(() => node),
       pid,
     );
+    if (recovery.replicasMayBeMissing) replicas.nameless.suspect(damage[0]!);
     await node.start(recovery.replicas, await finishInstalls(engine, states, recovery.replicas.values()));
     return node;
   }
@@ -229,18 +236,7 @@ export class Node implements SessionHost {
 
   /** Why this node should get no new clients; empty when it should. */
   unreadiness(): readonly string[] {
-    if (this.stopping) return ['the node is stopping'];
-    if (this.identity === undefined) return ['not registered with a placement manager yet'];
-    if (this.topologyView.epoch === 0) return ['no topology yet'];
-    const mine = [...this.topologyView.groups()].filter(({ group }) =>
-      isHeld(group, this.nodeId, this.replicas.get(group.groupId)),
-    );
-    const leaderless = mine.filter(({ group }) => this.leaders.of(group.groupId) === undefined).length;
-    // Later a slot without a leader is the cluster's trouble and no other node's help: were all that know of it to become
-    // unready, a balancer would be left without any. Without one leader at all it is this node that is cut off.
-    this.hasBeenReady ||= leaderless === 0;
-    const isCutOff = mine.length > 0 && leaderless === mine.length;
-    return this.hasBeenReady && !isCutOff ? [] : [`${leaderless} slots have no leader that this node knows`];
+    return this.readiness.reasons();
   }
 
   /** Hands leaderships over, as far as somebody can take them within `timeoutMs`. */
@@ -293,6 +289,7 @@ export class Node implements SessionHost {
     if (topology !== undefined) this.topologyView = new TopologyView(topology);
     for (const replica of recovered.values())
       await this.replicas.reopen(replica, stored.get(replica.replicaId));
+    await this.replicas.settleDamage(this.topologyView, this.nodeId);
     this.pump.start();
     this.pulse.start();
     this.checkpointer.start();
@@ -323,7 +320,7 @@ export class Node implements SessionHost {
 
   private async registered(identity: Identity): Promise<void> {
     if (this.closed || this.identity !== undefined) return;
-    await this.keep(IDENTITY_FILE, identity);
+    await this.keep(IDENTITY_FILE, identityRow(identity, this.world.name));
     if (this.closed) return;
     this.identity = identity;
     try {
@@ -362,7 +359,7 @@ export class Node implements SessionHost {
 
   private async follow(): Promise<void> {
     const peers = this.topologyView.topology.nodes.filter((node) => node.nodeId !== this.nodeId);
-    this.transport?.setPeers(peers.map(({ nodeId, host, peerPort }) => ({ nodeId, host, port: peerPort })));
+    this.transport?.setPeers(peers.map(addressOf));
     await this.replicas.follow(this.topologyView, this.nodeId);
   }
 
@@ -403,8 +400,7 @@ export class Node implements SessionHost {
   private slotChanged(slot: NodeSlot): void {
     this.snapshots.slotChanged(slot);
     this.leaders.learn(slot.birth.groupId, this.replicas.leadership(slot.birth.groupId));
-    // Whether anybody asks /readyz or not: that it was ready once is remembered.
-    if (!this.hasBeenReady) this.unreadiness();
+    this.readiness.look();
     this.reporter.soon();
   }
 

@@ -8,6 +8,10 @@ import type { Birth } from '../slot/birth.js';
 export class PastMembers {
   private readonly byGroup = new Map<number, Set<MemberId>>();
 
+  get groupIds(): Iterable<number> {
+    return this.byGroup.keys();
+  }
+
   add({ groupId, memberId }: Birth): void {
     const members = this.byGroup.get(groupId) ?? new Set();
     this.byGroup.set(groupId, members.add(memberId));

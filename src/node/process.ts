@@ -2,7 +2,6 @@
  * A node process: the real sockets, disk and peers around a Node, and how it starts and stops.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import type { Env } from '../env.js';
 import { openProcessFolder, stopSignal } from '../process.js';
@@ -14,16 +13,20 @@ import { GrpcTransport } from '../rpc/grpc-transport.js';
 import { type OpsHttp, startOpsHttp } from '../rpc/ops-http.js';
 import { type PeerServer, startPeerServer } from '../rpc/peer-service.js';
 import { GrpcPlacementClient } from '../rpc/placement-client.js';
+import type { Boot } from '../rpc/topology.js';
 import type { PeerTransport } from '../rpc/transport.js';
+import { isDamage } from '../storage/damage.js';
 import { DiskFull } from '../storage/disk-full.js';
 import { RESERVED_SHARE } from '../storage/disk-gauge.js';
 import type { Engine } from '../storage/engine.js';
 import type { Files } from '../storage/files.js';
-import { openLevelEngine } from '../storage/level-engine.js';
 import { nodeFiles } from '../storage/node-files.js';
 import { openSteadyEngine } from '../storage/steady-engine.js';
 import { systemEnv } from '../system-env.js';
+import { addressOf, admitDataFolder, type Ports, portsOf } from './admission.js';
 import { type NodeConfig, settingsOf } from './config.js';
+import { raiseBoot } from './data-folder.js';
+import { type EngineFolder, engineOf, suspectEngine } from './engine-life.js';
 import { nodeView, type ProcessFigures } from './info.js';
 import { nodeMetrics } from './metrics.js';
 import { type Identity, Node, type NodeWorld } from './node.js';
@@ -36,28 +39,23 @@ const CONNECTIONS_LEFT_CHECK_MS = 50;
 /** An engine that is opened again may write two full memory tables out, and some small files. */
 const ENGINE_ROOM_BYTES = 48 * 1024 * 1024;
 
-interface Ports {
-  readonly resp: number;
-  readonly cluster: number;
-  readonly peer: number;
-  readonly http: number;
-}
-
 /** What a node's process keeps its data on. */
 export interface NodeDisk {
   readonly files: Files;
-  openEngine(): Promise<Engine>;
+  engine(env: Env, fatal: (why: unknown) => void): EngineFolder;
 }
 
 /** Runs until SIGTERM or SIGINT. Rejects with one line when it cannot start. */
 export async function runNode(config: NodeConfig, disk = realDisk(config)): Promise<void> {
   const stopped = stopSignal();
+  const { boot } = await admitDataFolder(config, addressOf(config));
   const folder = await openProcessFolder({ ...config, process: config.name });
   const env = systemEnv(folder.log);
   const fatal = (why: unknown): void => {
     // Only what is given up because the process stops is told so; it is in the binlog, or was promised to nobody.
     if (why instanceof DiskFull) return env.log.warn('stopped before there was room on the disk', {});
     // Whatever was acknowledged is on disk; going on with a broken invariant could lose it.
+    if (isDamage(why)) suspectEngine(config.dataDir);
     folder.log.error('fatal', { why: why instanceof Error ? why.stack : String(why) });
     process.stderr.write(
       `talus: ${config.name} stops: ${why instanceof Error ? why.message : String(why)}\n`,
@@ -68,7 +66,7 @@ export async function runNode(config: NodeConfig, disk = realDisk(config)): Prom
   process.on('unhandledRejection', fatal);
   const running = new NodeProcess(config, env, disk, fatal);
   try {
-    await running.start();
+    await running.start(boot);
   } catch (why) {
     await folder.close();
     throw why;
@@ -81,7 +79,7 @@ export async function runNode(config: NodeConfig, disk = realDisk(config)): Prom
 }
 
 export function realDisk({ dataDir }: NodeConfig): NodeDisk {
-  return { files: nodeFiles(dataDir), openEngine: () => openLevelEngine(join(dataDir, 'engine')) };
+  return { files: nodeFiles(dataDir), engine: (env, fatal) => engineOf(dataDir, env, fatal) };
 }
 
 class NodeProcess {
@@ -93,6 +91,7 @@ class NodeProcess {
   private http: OpsHttp | undefined;
   private peers: PeerServer | undefined;
   private transport: GrpcTransport | undefined;
+  private boot!: Boot;
   private readonly startedAtMs: number;
 
   constructor(
@@ -101,18 +100,13 @@ class NodeProcess {
     private readonly disk: NodeDisk,
     private readonly fatal: (why: unknown) => void,
   ) {
-    const { port } = config;
-    this.ports = {
-      resp: port,
-      cluster: config.clusterPort ?? port + 100,
-      peer: config.peerPort ?? port + 200,
-      http: config.httpPort ?? port + 400,
-    };
+    this.ports = portsOf(config);
     this.security = securityOf(config);
     this.startedAtMs = env.monotonicMs();
   }
 
-  async start(): Promise<void> {
+  /** `last`: the folder's last start. */
+  async start(last: Boot | undefined): Promise<void> {
     const { config, env } = this;
     const figures = this.figures();
     const makeView = (node: () => Node): Node['view'] => nodeView(node, config, figures);
@@ -127,6 +121,7 @@ class NodeProcess {
     ] as const) {
       this.servers.push(await this.listen(port, kind, tls));
     }
+    this.boot = await raiseBoot(nodeFiles(config.dataDir), last, env.random);
     this.node = await Node.open(this.world(), settingsOf(config), makeView, process.pid);
     this.http = await startOpsHttp({
       host: config.host,
@@ -165,13 +160,8 @@ class NodeProcess {
     return {
       env,
       files: disk.files,
-      openEngine: () =>
-        openSteadyEngine({
-          env,
-          open: () => disk.openEngine(),
-          freeBytes: () => disk.files.freeBytes(),
-          roomBytes: Math.min(ENGINE_ROOM_BYTES, config.freeBytesMin * RESERVED_SHARE),
-        }),
+      name: config.name,
+      ...this.steadyEngine(),
       connectPeers: (identity) => this.connectPeers(identity),
       placement: (registrationKey, identity) =>
         new GrpcPlacementClient({
@@ -180,24 +170,47 @@ class NodeProcess {
           env,
           registrationKey,
           ...(identity === undefined ? {} : { identity }),
-          address: {
-            name: config.name,
-            host: config.advertiseHost ?? config.host,
-            peerPort: config.advertisePeerPort ?? this.ports.peer,
-            respPort: this.ports.resp,
-            clusterPort: this.ports.cluster,
-            httpPort: this.ports.http,
-            zone: config.zone,
-            ...(config.machine === '' ? {} : { machine: config.machine }),
-          },
+          address: addressOf(config),
+          boot: this.boot,
+          outdated: (why) => this.fatal(new Error(why)),
         }),
       fatal: this.fatal,
     };
   }
 
+  /** A full disk is waited for; what is opened again after it is what was opened first. */
+  private steadyEngine(): EngineFolder {
+    const { config, disk, env } = this;
+    const folder = disk.engine(env, this.fatal);
+    const steady = (open: () => Promise<Engine>): Promise<Engine> =>
+      openSteadyEngine({
+        env,
+        open,
+        freeBytes: () => disk.files.freeBytes(),
+        roomBytes: Math.min(ENGINE_ROOM_BYTES, config.freeBytesMin * RESERVED_SHARE),
+      });
+    return {
+      openEngine: () => steady(() => folder.openEngine()),
+      renewEngine: () => {
+        let open = (): Promise<Engine> => folder.renewEngine();
+        return steady(() => {
+          const now = open;
+          open = () => folder.openEngine();
+          return now();
+        });
+      },
+    };
+  }
+
   private async connectPeers(identity: Identity): Promise<PeerTransport> {
     const { config, env, security } = this;
-    const transport = new GrpcTransport({ env, identity, security });
+    const outdated = (why: string): void => this.fatal(new Error(why));
+    const transport = new GrpcTransport({
+      env,
+      identity: { ...identity, boot: this.boot },
+      security,
+      outdated,
+    });
     this.transport = transport;
     this.peers = await startPeerServer({ host: config.host, port: this.ports.peer, security, transport });
     return transport;

@@ -3,10 +3,13 @@
  *
  * The topology's word alone destroys nothing: the group may still count on the replica. It is asked: every second or so, the
  * leader if one is known, else the group's nodes in turn, wished ones and those that the replica's own log names. Only what `Standing` promises, from a term that is not older than
- * the replica's own, is proof (the argument stands in standings.ts).
+ * the replica's own, is proof (the argument stands in standings.ts). A damaged replica takes part in nothing whatever it promised:
+ * for it the word of any leader will do, which shows that the group lives without it.
  */
 import type { Env, Timer } from '../env.js';
 import type { MemberId } from '../raft/message.js';
+import type { Birth } from '../slot/birth.js';
+import type { DamagedReplica } from './damaged-replicas.js';
 import type { Forwarder } from './forwarder.js';
 import type { Leaders } from './leaders.js';
 import type { NodeSlot, Replicas } from './replicas.js';
@@ -14,7 +17,7 @@ import type { NodeSlot, Replicas } from './replicas.js';
 export interface RemovalsParts {
   readonly env: Env;
   readonly node: { readonly nodeId: number; members(groupId: number): readonly number[] };
-  readonly replicas: Pick<Replicas, 'all' | 'destroy'>;
+  readonly replicas: Pick<Replicas, 'all' | 'destroy' | 'damaged' | 'destroyDamaged'>;
   /** As in Memberships. */
   readonly wish: (groupId: number) => readonly MemberId[] | undefined;
   readonly leaders: Pick<Leaders, 'of'>;
@@ -46,27 +49,47 @@ export class Removals {
 
   private askAll(): void {
     this.round++;
-    const unwished = [...this.parts.replicas.all].filter((slot) => this.isUnwished(slot));
-    const from = (this.round * QUESTIONS_MAX) % Math.max(QUESTIONS_MAX, unwished.length);
-    for (const slot of unwished.slice(from, from + QUESTIONS_MAX)) this.askAbout(slot);
+    const { replicas } = this.parts;
+    const slots = [...replicas.all].filter((slot) => !slot.isLeader && this.isUnwished(slot.birth));
+    const damaged = [...replicas.damaged.all].filter(({ birth }) => this.isUnwished(birth));
+    const questions = [
+      ...slots.map((slot) => () => this.askAbout(slot)),
+      ...damaged.map((replica) => () => this.askAboutDamaged(replica)),
+    ];
+    const from = (this.round * QUESTIONS_MAX) % Math.max(QUESTIONS_MAX, questions.length);
+    for (const ask of questions.slice(from, from + QUESTIONS_MAX)) ask();
   }
 
-  private isUnwished(slot: NodeSlot): boolean {
-    if (slot.isLeader) return false;
-    return this.parts.wish(slot.birth.groupId)?.includes(slot.birth.memberId) === false;
+  private isUnwished({ groupId, memberId }: Birth): boolean {
+    return this.parts.wish(groupId)?.includes(memberId) === false;
   }
 
   private askAbout(slot: NodeSlot): void {
-    const { node, leaders, forwarder, replicas } = this.parts;
-    const { groupId, memberId } = slot.birth;
-    const others = node.members(groupId).filter((nodeId) => nodeId !== node.nodeId);
-    const known = leaders.of(groupId)?.nodeId ?? slot.leaderNodeId;
-    // Every other time somebody else: who led may be gone for good.
-    const isLeadersTurn = this.round % 2 === 0 && known !== 0 && known !== node.nodeId;
-    const nodeId = isLeadersTurn ? known : others[Math.floor(this.round / 2) % Math.max(1, others.length)];
+    const nodeId = this.whomToAsk(slot.birth.groupId, slot.leaderNodeId);
     if (nodeId === undefined) return;
+    const { forwarder, replicas } = this.parts;
+    const { groupId, memberId } = slot.birth;
     forwarder.askStanding(nodeId, groupId, memberId, slot.status.term, ({ verdict, term }) => {
       if (verdict === 'removed') void replicas.destroy(slot, term);
     });
+  }
+
+  private askAboutDamaged(replica: DamagedReplica): void {
+    const { groupId, memberId } = replica.birth;
+    const nodeId = this.whomToAsk(groupId, 0);
+    if (nodeId === undefined) return;
+    const { forwarder, replicas } = this.parts;
+    forwarder.askStanding(nodeId, groupId, memberId, 0, ({ verdict }) => {
+      if (verdict === 'removed') void replicas.destroyDamaged(replica);
+    });
+  }
+
+  private whomToAsk(groupId: number, ownLeader: number): number | undefined {
+    const { node, leaders } = this.parts;
+    const others = node.members(groupId).filter((nodeId) => nodeId !== node.nodeId);
+    const known = leaders.of(groupId)?.nodeId ?? ownLeader;
+    // Every other time somebody else: who led may be gone for good.
+    const isLeadersTurn = this.round % 2 === 0 && known !== 0 && known !== node.nodeId;
+    return isLeadersTurn ? known : others[Math.floor(this.round / 2) % Math.max(1, others.length)];
   }
 }

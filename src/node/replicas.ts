@@ -6,12 +6,13 @@
  * wishes here and the node never was; such a one is empty, votes for nobody, and learns all else from its leader. The message that
  * calls it is dropped, as all that come before the birth is durable: the leader speaks again.
  *
- * A node holds one replica of a group: while one stands, no other member of the group is born. What the node was once is never
- * born again: group ids are not reused, nor are members.
+ * A node holds one replica of a group: while one stands, a damaged one too, no other member of the group is born. What the node was
+ * once is never born again: group ids are not reused, nor are members.
  */
 import type { Env } from '../env.js';
 import type { MemberId, Message } from '../raft/message.js';
 import type { Reply } from '../resp/reply.js';
+import type { DamagedMember } from '../rpc/topology.js';
 import type { AckQuestion } from '../slot/acks.js';
 import { type Birth, decodeBirth, encodeBirth, incarnationOf, memberOf, nodeOf } from '../slot/birth.js';
 import type { Checkpointer } from '../slot/checkpoint.js';
@@ -19,17 +20,20 @@ import type { StateMachine } from '../slot/machine.js';
 import { noPoolFigures } from '../slot/pool-figures.js';
 import type { Pump } from '../slot/pump.js';
 import type { SlotRequest } from '../slot/requests.js';
-import { Slot, type SlotSettings } from '../slot/slot.js';
+import type { Slot, SlotSettings } from '../slot/slot.js';
 import type { SlotSnapshots } from '../slot/snapshot-install.js';
-import { SlotState } from '../slot/state.js';
 import type { StoredState } from '../slot/states.js';
 import type { Binlog, BinlogEntry, RecoveredReplica } from '../storage/binlog.js';
+import { isDamage } from '../storage/damage.js';
 import { AMPLE, RESERVED } from '../storage/disk-gauge.js';
 import type { Engine } from '../storage/engine.js';
 import { Arousal } from './arousal.js';
 import { CutFigures } from './cut-figures.js';
+import { type DamagedReplica, DamagedReplicas, type DamageParts } from './damaged-replicas.js';
 import type { Leadership, Standing } from './forwarder.js';
 import { wishOf } from './members.js';
+import { NamelessReplicas } from './nameless-replicas.js';
+import { openReplica } from './open-replica.js';
 import { PastMembers } from './past-members.js';
 import { Spaces } from './spaces.js';
 import { Standings } from './standings.js';
@@ -37,7 +41,7 @@ import { type GroupPlace, TopologyView } from './topology.js';
 
 export type NodeSlot = Slot<Reply>;
 
-export interface ReplicasParts {
+export interface ReplicasParts extends DamageParts {
   readonly env: Env;
   readonly engine: Engine;
   readonly binlog: Binlog;
@@ -56,9 +60,12 @@ export interface ReplicasParts {
 }
 
 export class Replicas {
+  /** Shut for good; each waits for its group to show that it lives without it. */
+  readonly damaged: DamagedReplicas;
   private readonly byGroup = new Map<number, NodeSlot>();
   private readonly byReplica = new Map<number, NodeSlot>();
   private readonly past = new PastMembers();
+  readonly nameless: NamelessReplicas;
   private readonly standings: Standings;
   /** Called, and not born yet. */
   private readonly unborn = new Set<number>();
@@ -77,6 +84,8 @@ export class Replicas {
     this.lastReplicaId = parts.binlog.lastReplicaId;
     this.standings = new Standings(parts.env);
     this.cuts = new CutFigures(parts.env.log);
+    this.nameless = new NamelessReplicas(parts.binlog, this.past);
+    this.damaged = new DamagedReplicas(parts, this.past);
     this.arousal = new Arousal(parts.env, (slot) => this.byReplica.get(slot.replicaId) === slot);
   }
 
@@ -102,26 +111,50 @@ export class Replicas {
    * it must neither vote nor answer; nor may its group be born here anew.
    */
   async reopen(recovered: RecoveredReplica, stored: StoredState | undefined): Promise<void> {
-    const { replicaId, damaged } = recovered;
-    if (recovered.birth.length === 0) {
-      throw new Error(
-        `binlog: replica ${replicaId} cannot be told apart any more: ${damaged ?? 'its birth is lost'}`,
-      );
-    }
-    const birth = decodeBirth(recovered.birth);
+    const { replicaId } = recovered;
+    const birth = recovered.birth.length === 0 ? undefined : decodeBirth(recovered.birth);
     if (recovered.tombstone !== undefined) {
-      this.past.add(birth);
+      if (birth !== undefined) this.past.add(birth);
       // The crash may have come between the tombstone and this.
       await this.parts.checkpointer.abandon(replicaId);
       return;
     }
-    if (damaged !== undefined) {
-      this.past.add(birth);
-      const { groupId, tableId, slot } = birth;
-      this.parts.env.log.error('replica is damaged and stays shut', { groupId, tableId, slot, damaged });
-      return;
-    }
-    await this.open(replicaId, birth, stored, recovered);
+    if (birth === undefined) return this.nameless.add(replicaId, recovered.damaged ?? 'its birth is lost');
+    const damaged = recovered.damaged ?? this.parts.notes?.of(replicaId);
+    if (damaged !== undefined) return this.damaged.add({ replicaId, birth, why: damaged });
+    await this.open(replicaId, birth, stored, recovered).catch(async (why) => {
+      if (!isDamage(why)) throw why;
+      await this.parts.notes?.add(replicaId, why.message);
+      this.damaged.add({ replicaId, birth, why: why.message });
+    });
+  }
+
+  /**
+   * All that was here is opened again, or isn't. Rejects where nothing here can go on and nobody else can help: then the operator
+   * must know at once.
+   */
+  async settleDamage(view: TopologyView, nodeId: number): Promise<void> {
+    this.lastReplicaId = await this.nameless.bury(view, nodeId, this.byGroup, this.lastReplicaId);
+    for (const replicaId of this.nameless.ids) await this.parts.checkpointer.abandon(replicaId);
+    this.damaged.requireHope(view, nodeId, this.byGroup.size);
+  }
+
+  /** Met while it ran: what it holds is not what it was given. It says nothing more from here on. */
+  shut(slot: NodeSlot, why: string): void {
+    const { replicaId, birth } = slot;
+    if (this.byReplica.get(replicaId) !== slot) return;
+    this.parts.pump.remove(slot);
+    this.parts.checkpointer.remove(slot);
+    slot.close();
+    this.byGroup.delete(birth.groupId);
+    this.byReplica.delete(replicaId);
+    this.damaged.add({ replicaId, birth, why });
+    void this.parts.notes?.add(replicaId, why).catch(this.parts.fatal);
+  }
+
+  /** Members on this node that are wished, and damaged or gone. */
+  lostMembers(): readonly DamagedMember[] {
+    return this.damaged.lostMembers(this.view, this.nodeId);
   }
 
   /** Gives birth to what the topology wishes here, and buries what it says was dropped; one change after the other. */
@@ -149,16 +182,18 @@ export class Replicas {
   /** The group has removed this replica's member, as a leader said in `term`. */
   destroy(slot: NodeSlot, term: number): Promise<void> {
     return this.next(async () => {
-      const { groupId, tableId, memberId, slot: slotNumber } = slot.birth;
+      const { voters: _voters, ...member } = slot.birth;
       // Asked again at the moment of the deed: since then it may have heard of a later term, in which it counts.
-      if (this.byGroup.get(groupId) !== slot || slot.status.term > term) return;
-      this.parts.env.log.info('replica removed by its group', {
-        groupId,
-        tableId,
-        slot: slotNumber,
-        memberId,
-      });
+      if (this.byGroup.get(member.groupId) !== slot || slot.status.term > term) return;
+      this.parts.env.log.info('replica removed by its group', member);
       await this.bury(slot);
+    });
+  }
+
+  /** Its group goes on without the damaged member, as a leader said. It promised what it may have forgotten, whatever the term. */
+  destroyDamaged(replica: DamagedReplica): Promise<void> {
+    return this.next(async () => {
+      if (this.damaged.get(replica.birth.groupId) === replica) await this.damaged.bury(replica);
     });
   }
 
@@ -216,19 +251,26 @@ export class Replicas {
     }
     const dropped = new Set(view.topology.droppedTableIds ?? []);
     for (const slot of [...this.byGroup.values()]) if (dropped.has(slot.birth.tableId)) await this.bury(slot);
+    for (const replica of [...this.damaged.all])
+      if (dropped.has(replica.birth.tableId)) await this.damaged.bury(replica);
   }
 
   /** Born at once, if no other member of the group is here: that one must go first, and may now ask whom to. */
   private called(groupId: number, message: Message): void {
     this.parts.leaderHeard(groupId, { nodeId: nodeOf(message.from), term: message.term });
-    if (this.byGroup.has(groupId) || this.unborn.has(groupId)) return;
+    if (this.isHeld(groupId) || this.unborn.has(groupId)) return;
     this.unborn.add(groupId);
     void this.next(async () => {
       // The topology may be another one by now, or a replica may have been born from it.
-      if (!this.byGroup.has(groupId) && this.mayBeBorn(groupId, message.to))
+      if (!this.isHeld(groupId) && this.mayBeBorn(groupId, message.to))
         await this.giveBirth(this.view.place(groupId)!, message.to, []);
       this.unborn.delete(groupId);
     });
+  }
+
+  /** Also by one that is damaged. */
+  private isHeld(groupId: number): boolean {
+    return this.byGroup.has(groupId) || this.damaged.get(groupId) !== undefined;
   }
 
   private mayBeBorn(groupId: number, memberId: MemberId): boolean {
@@ -238,21 +280,8 @@ export class Replicas {
     return isWished && !this.past.has(groupId, memberId);
   }
 
-  private async giveBirth(
-    { table, slot, group }: GroupPlace,
-    memberId: MemberId,
-    voters: readonly MemberId[],
-  ): Promise<void> {
-    const { groupId } = group;
-    const { tableId, mode } = table;
-    const birth: Birth = {
-      groupId,
-      tableId,
-      slot,
-      memberId,
-      voters,
-      ...(mode === 'async' && { isAsync: true }),
-    };
+  private async giveBirth(place: GroupPlace, memberId: MemberId, voters: readonly MemberId[]): Promise<void> {
+    const birth = birthOf(place, memberId, voters);
     const replicaId = ++this.lastReplicaId;
     await this.parts.binlog.append([{ kind: 'birth', replicaId, birth: encodeBirth(birth) }]);
     await this.open(replicaId, birth, undefined, undefined);
@@ -264,45 +293,16 @@ export class Replicas {
     stored: StoredState | undefined,
     recovered: RecoveredReplica | undefined,
   ): Promise<void> {
-    const { env, engine, binlog, pump, checkpointer, machine, settings, snapshots, fatal } = this.parts;
-    const stateId = stored?.stateId ?? checkpointer.newStateId();
-    const state = new SlotState(
-      engine,
-      checkpointer.newStateId,
-      stateId,
-      stored && { keys: stored.meta.keys },
-    );
-    if (stored !== undefined) await state.open();
-    const slot: NodeSlot = new Slot(replicaId, birth, state, stored?.meta, recovered, {
-      env,
-      engine,
-      binlog,
-      machine,
-      settings,
-      wake: (woken) => pump.wake(woken),
-      send: (from, message) => this.send(from, message),
-      statusChanged: this.parts.statusChanged,
-      snapshots,
-      entryApplied: this.parts.entryApplied,
-      writesCut: this.cuts.writesCut,
-      rolledBack: this.cuts.rolledBack,
-      applyHeld: checkpointer.held,
-      aheadIsFull: () => checkpointer.aheadIsFull,
-      alone: (work) => checkpointer.alone(work),
-      sharers: () => this.byGroup.size,
-      diskLow: (asked, group) => this.spaces.refuses(asked.status, group),
-      figures: this.figures,
-      isDown: this.parts.isDown,
-      fatal,
-    });
+    const slot = await openReplica(this.parts, { replicaId, birth, stored, recovered }, this);
     this.byGroup.set(birth.groupId, slot);
     this.byReplica.set(replicaId, slot);
-    checkpointer.add(slot);
-    pump.add(slot);
+    this.parts.checkpointer.add(slot);
+    this.parts.pump.add(slot);
   }
 
-  private send(from: NodeSlot, message: Message): void {
-    if (!this.spaces.holdsBack(message)) this.parts.post(nodeOf(message.to), from.birth.groupId, message);
+  /** Slots that share what is bounded for the node. */
+  get sharers(): number {
+    return this.byGroup.size;
   }
 
   /** The tombstone is durable before anything of the replica goes. */
@@ -324,4 +324,10 @@ export class Replicas {
 /** Only a leader's messages call a member to life; a candidate's question does not. */
 function isLeaders({ kind }: Message): boolean {
   return kind === 'append' || kind === 'heartbeat' || kind === 'snapshot';
+}
+
+function birthOf({ table, slot, group }: GroupPlace, memberId: MemberId, voters: readonly MemberId[]): Birth {
+  const { tableId, mode } = table;
+  const isAsync = mode === 'async' && { isAsync: true };
+  return { groupId: group.groupId, tableId, slot, memberId, voters, ...isAsync };
 }

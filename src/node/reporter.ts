@@ -8,7 +8,7 @@ import type { Replicas } from './replicas.js';
 import { reportOf } from './report.js';
 
 export interface ReporterHost {
-  facts(): Pick<NodeReport, 'nodeId' | 'epoch' | 'pid'>;
+  facts(): Omit<NodeReport, 'replicas'>;
   send(report: NodeReport): void;
 }
 

@@ -18,6 +18,7 @@ import type { Slot } from '../slot/slot.js';
 import { encodeSnapshotMessage, type SnapshotAck } from '../slot/snapshot-codec.js';
 import { openSnapshotView, SnapshotSender } from '../slot/snapshot-sender.js';
 import { Throttle } from '../slot/throttle.js';
+import { isDamage } from '../storage/damage.js';
 import type { SnapshotFigures, SnapshotsParts } from './snapshots.js';
 
 interface Wanted<R> {
@@ -154,8 +155,11 @@ export class OutgoingSnapshots<R> {
       else if (sender.busy) this.waitFor(wanted);
       else this.failed(wanted, sender.why);
     } catch (why) {
+      this.underWay.delete(transferId);
       // An engine that can't be read.
-      return this.parts.fatal(why);
+      if (!isDamage(why)) return this.parts.fatal(why);
+      this.parts.damaged(wanted.slot, why.message);
+      this.failed(wanted, why.message);
     }
     if (!this.closed) this.startNext();
   }

@@ -27,6 +27,8 @@ export interface SnapshotsParts<R> {
   readonly diskLow: () => boolean;
   /** For oracles. */
   readonly installed: (slot: Slot<R>) => void;
+  /** Rows of the slot's state are not as they were written. */
+  readonly damaged: (slot: Slot<R>, why: string) => void;
   readonly fatal: (why: unknown) => void;
 }
 

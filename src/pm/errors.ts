@@ -11,6 +11,7 @@ export type RefusalCode =
   | 'FAILED_PRECONDITION'
   | 'UNAUTHENTICATED'
   | 'UNAVAILABLE'
+  | 'DATA_LOSS'
   | 'DEADLINE_EXCEEDED';
 
 export class PmError extends Error {

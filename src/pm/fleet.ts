@@ -7,7 +7,14 @@
  * was last known.
  */
 import type { Env } from '../env.js';
-import type { GroupMember, NodeReport, ReplicaReport, Topology, TransferOrder } from '../rpc/topology.js';
+import type {
+  DamagedMember,
+  GroupMember,
+  NodeReport,
+  ReplicaReport,
+  Topology,
+  TransferOrder,
+} from '../rpc/topology.js';
 
 export const ALIVE_MS = 5000;
 
@@ -31,6 +38,8 @@ interface NodeLife {
   report: NodeReport | undefined;
   /** group -> replica of the last report. */
   replicas: ReadonlyMap<number, ReplicaReport>;
+  /** group -> what is wrong with this node's member of it. */
+  damaged: ReadonlyMap<number, DamagedMember>;
   heardMs: number;
   /** Since when the session has been up. */
   upSinceMs: number;
@@ -62,6 +71,7 @@ export class Fleet {
     const life = this.life(report.nodeId);
     life.report = report;
     life.replicas = new Map(report.replicas.map((replica) => [replica.groupId, replica]));
+    life.damaged = new Map(report.damaged?.map((member) => [member.groupId, member]));
     life.heardMs = this.env.monotonicMs();
     this.forgetLeadership(report.nodeId, (groupId) => life.replicas.get(groupId)?.role !== 'leader');
     for (const replica of report.replicas) {
@@ -85,6 +95,11 @@ export class Fleet {
 
   replicaOf(nodeId: number, groupId: number): ReplicaReport | undefined {
     return this.lives.get(nodeId)?.replicas.get(groupId);
+  }
+
+  /** As the node last said of its own member. */
+  damageOf(nodeId: number, groupId: number): DamagedMember | undefined {
+    return this.lives.get(nodeId)?.damaged.get(groupId);
   }
 
   /** Nodes that last reported a replica of the group, by id. */
@@ -138,7 +153,8 @@ export class Fleet {
   private life(nodeId: number): NodeLife {
     let life = this.lives.get(nodeId);
     if (life === undefined) {
-      life = { session: undefined, report: undefined, replicas: new Map(), heardMs: 0, upSinceMs: 0 };
+      const nothing = { session: undefined, report: undefined, replicas: new Map(), damaged: new Map() };
+      life = { ...nothing, heardMs: 0, upSinceMs: 0 };
       this.lives.set(nodeId, life);
     }
     return life;

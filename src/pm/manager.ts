@@ -9,13 +9,15 @@
  */
 import type { Env, Timer } from '../env.js';
 import { wishedNodeIds } from '../rpc/group-members.js';
-import type { GroupInfo, NodeInfo, NodeReport, Topology } from '../rpc/topology.js';
+import type { GroupInfo, NodeReport, Topology } from '../rpc/topology.js';
 import { Balancer, preferredNodeIds } from './balancer.js';
 import { Catalog } from './catalog.js';
 import { PmError } from './errors.js';
 import { Fleet, type NodeSession } from './fleet.js';
 import { DEFAULT_TABLE_NAME, type NodeRecord, type State, tableNamed, topologyOf } from './model.js';
 import { placesOf } from './plan.js';
+import { hasBoot, isSameNode, type Registration, refuseOlderCopy } from './registration.js';
+import { renewalOf } from './renewals.js';
 import type { MetadataStore, StoreCompare } from './store.js';
 import { dropOf, resizeOf, type TableDefaults, tableOf } from './tables.js';
 import { checkNode, checkReplicas, checkTableWish, type TableWish } from './validate.js';
@@ -34,14 +36,6 @@ export interface ManagerOptions {
   readonly preferredLeader?: string | undefined;
 }
 
-export interface Registration {
-  readonly registrationKey: string;
-  /** What an earlier registration gave, if any. */
-  readonly nodeId?: number;
-  readonly clusterId?: string;
-  readonly address: Omit<NodeInfo, 'nodeId'>;
-}
-
 const TICK_MS = 1000;
 const TRANSFER_WAIT_MS = 5000;
 const TRANSFER_POLL_MS = 100;
@@ -52,6 +46,7 @@ export class Manager {
   private readonly balancer: Balancer;
   private topologyNow: Topology | undefined;
   private bootstrapping = false;
+  private renewing = false;
   private timer: Timer | undefined;
   private closed = false;
 
@@ -82,18 +77,27 @@ export class Manager {
   async register(registration: Registration): Promise<{ clusterId: string; nodeId: number }> {
     checkNode(registration.address, registration.registrationKey);
     const known = this.knownNode(this.state(), registration);
-    if (known && isSameNode(known, registration.address)) return this.identity(known.nodeId);
+    if (known && isSameNode(known, registration.address)) {
+      // Without the store behind it a node's new start can't be kept; the node is no other for that.
+      if (!hasBoot(known, registration.boot)) void this.putNode(registration).catch(() => {});
+      return this.identity(known.nodeId);
+    }
     if (!known) this.refuseOldMetadata();
-    const state = await this.catalog.commit((current) => {
-      const node = this.knownNode(current, registration);
-      if (node && isSameNode(node, registration.address)) return undefined;
-      const nodeId = node?.nodeId ?? current.cluster.nextNodeId;
-      const putNode = { ...registration.address, nodeId, registrationKey: registration.registrationKey };
-      return node ? { putNode } : { putNode, cluster: { nextNodeId: nodeId + 1 } };
-    });
-    const { nodeId } = this.knownNode(state, registration)!;
+    const { nodeId } = this.knownNode(await this.putNode(registration), registration)!;
     this.options.env.log.info('node registered', { nodeId, name: registration.address.name });
     return this.identity(nodeId);
+  }
+
+  private putNode(registration: Registration): Promise<State> {
+    const { address, registrationKey } = registration;
+    return this.catalog.commit((current) => {
+      const node = this.knownNode(current, registration);
+      if (node && isSameNode(node, address) && hasBoot(node, registration.boot)) return undefined;
+      const nodeId = node?.nodeId ?? current.cluster.nextNodeId;
+      const boot = registration.boot ?? node?.boot;
+      const putNode = { ...address, nodeId, registrationKey, ...(boot && { boot }) };
+      return node ? { putNode } : { putNode, cluster: { nextNodeId: nodeId + 1 } };
+    });
   }
 
   /** A session may begin only for a node that is known under this key. */
@@ -112,6 +116,26 @@ export class Manager {
 
   report(report: NodeReport): void {
     this.fleet.report(report);
+    if (report.damaged !== undefined && report.damaged.length > 0) void this.renew(report.nodeId);
+  }
+
+  /** Wishes others in the place of members that can't go on; the next report asks again for what could not be done now. */
+  private async renew(nodeId: number): Promise<void> {
+    if (this.renewing || this.options.fence() === undefined) return;
+    this.renewing = true;
+    try {
+      for (let epoch = -1; epoch !== this.state().cluster.epoch; ) {
+        ({ epoch } = this.state().cluster);
+        if (renewalOf(this.state(), nodeId, this.fleet) === undefined) break;
+        this.refuseOldMetadata();
+        await this.catalog.commit((current) => renewalOf(current, nodeId, this.fleet));
+        this.options.env.log.info('damaged members are wished anew', { nodeId });
+      }
+    } catch (error) {
+      this.options.env.log.warn('damaged members are not wished anew yet', { nodeId, why: String(error) });
+    } finally {
+      this.renewing = false;
+    }
   }
 
   async createTable(wish: TableWish): Promise<State> {
@@ -237,6 +261,7 @@ export class Manager {
         `node ${from.nodeId} is not known here under this registration key`,
       );
     }
+    if (byKey !== undefined) refuseOlderCopy(byKey, from.boot);
     return byKey;
   }
 
@@ -278,23 +303,11 @@ export class Manager {
   }
 }
 
-function isSameNode(node: NodeRecord, address: Omit<NodeInfo, 'nodeId'>): boolean {
-  const fields = [
-    'name',
-    'host',
-    'peerPort',
-    'respPort',
-    'clusterPort',
-    'httpPort',
-    'zone',
-    'machine',
-  ] as const;
-  return fields.every((field) => node[field] === address[field]);
-}
-
 function refuseExisting(state: State, { name, mode }: TableWish): void {
   const table = tableNamed(state, name);
   if (!table) return;
   const fixed = table.mode === mode ? '' : `, in ${table.mode} mode: a table keeps its mode for life`;
   throw new PmError('ALREADY_EXISTS', `there is a table ${JSON.stringify(name)} already${fixed}`);
 }
+
+export type { Registration };

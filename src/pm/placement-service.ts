@@ -11,6 +11,7 @@ import {
   type Hello,
   LEADER_ADDRESS,
   plainAddress,
+  plainBoot,
   type RegisterRequest,
   type SessionRequest,
   type SessionResponse,
@@ -39,6 +40,7 @@ export function placementHandlers(options: PlacementOptions): UntypedServiceImpl
         nodeId: request.nodeId,
         clusterId: request.clusterId,
         address: plainAddress(request.address),
+        ...(request.boot && { boot: plainBoot(request.boot) }),
       });
     }),
     Session: (stream: Stream) => void new StreamSession(stream, options),

@@ -19,7 +19,7 @@ export function clusterView(state: State, fleet: Fleet): AdminCluster {
 
 export function nodeViews(state: State, fleet: Fleet): readonly AdminNode[] {
   const leaders = leadersByNode(state, fleet);
-  return state.nodes.map(({ registrationKey: _secret, ...node }) => ({
+  return state.nodes.map(({ registrationKey: _secret, boot: _boot, ...node }) => ({
     ...node,
     pid: fleet.pidOf(node.nodeId),
     alive: fleet.isAlive(node.nodeId),
@@ -86,6 +86,7 @@ function replicaViews(group: GroupInfo, fleet: Fleet): readonly AdminReplica[] {
       commitIndex: replica?.commitIndex ?? 0,
       appliedIndex: replica?.appliedIndex ?? 0,
       keys: replica?.keys ?? 0,
+      damaged: fleet.damageOf(nodeId, group.groupId)?.why ?? '',
     };
   });
 }

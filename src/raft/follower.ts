@@ -191,6 +191,8 @@ export class Follower {
   /** The answer waits for no disk: it promises nothing that a restart, which abstains, would deny. */
   private heartbeat(message: From<'heartbeat'>): void {
     const { state } = this;
+    // A leader tells each member of no commit beyond what that member has acknowledged to it, in this very term.
+    if (message.commit > state.log.lastIndex) state.outbox.forgottenIndex = message.commit;
     state.log.commitTo(Math.min(message.commit, state.log.lastIndex));
     state.pledge.give(message.from, state.nowMs);
     this.sleeps = message.sleep && this.isIdleAt(message.commit);

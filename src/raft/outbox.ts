@@ -3,7 +3,7 @@
  *
  * Left out: hard state, entries and committed entries; ready() takes those from the state and the log.
  */
-import type { MemberId, Message } from './message.js';
+import type { Index, MemberId, Message } from './message.js';
 import type { EntryLoad, ReadState } from './ready.js';
 
 export class Outbox {
@@ -12,6 +12,8 @@ export class Outbox {
   reads: ReadState[] = [];
   loads: EntryLoad[] = [];
   snapshotsWanted: MemberId[] = [];
+  /** See Ready. */
+  forgottenIndex: Index = 0;
 
   get isEmpty(): boolean {
     return (
@@ -19,18 +21,23 @@ export class Outbox {
       this.messagesAfterSave.length === 0 &&
       this.reads.length === 0 &&
       this.loads.length === 0 &&
-      this.snapshotsWanted.length === 0
+      this.snapshotsWanted.length === 0 &&
+      this.forgottenIndex === 0
     );
   }
 
   /** Hands over all and starts afresh. */
-  take(): Pick<Outbox, 'messages' | 'messagesAfterSave' | 'reads' | 'loads' | 'snapshotsWanted'> {
-    const { messages, messagesAfterSave, reads, loads, snapshotsWanted } = this;
+  take(): Pick<
+    Outbox,
+    'messages' | 'messagesAfterSave' | 'reads' | 'loads' | 'snapshotsWanted' | 'forgottenIndex'
+  > {
+    const { messages, messagesAfterSave, reads, loads, snapshotsWanted, forgottenIndex } = this;
     this.messages = [];
     this.messagesAfterSave = [];
     this.reads = [];
     this.loads = [];
     this.snapshotsWanted = [];
-    return { messages, messagesAfterSave, reads, loads, snapshotsWanted };
+    this.forgottenIndex = 0;
+    return { messages, messagesAfterSave, reads, loads, snapshotsWanted, forgottenIndex };
   }
 }

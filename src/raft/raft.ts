@@ -136,7 +136,7 @@ export class Raft implements RaftCore {
     if (nothing && outbox.isEmpty) return undefined;
     this.sequence++;
     const entries = log.takeUnsaved(this.sequence);
-    const { messages, messagesAfterSave, reads, loads, snapshotsWanted } = outbox.take();
+    const { messages, messagesAfterSave, reads, loads, snapshotsWanted, forgottenIndex } = outbox.take();
     const brings = { entries: entries.length > 0, messagesAfterSave };
     const { hardState, mustSync } = this.saves.take(this.sequence, brings);
     const committed = log.takeCommitted();
@@ -151,6 +151,7 @@ export class Raft implements RaftCore {
       reads,
       loads,
       snapshotsWanted,
+      forgottenIndex,
       status,
     };
   }

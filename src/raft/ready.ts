@@ -99,6 +99,11 @@ export interface Ready {
   readonly loads: readonly EntryLoad[];
   /** Followers that need what the log no longer holds at all: a snapshot. */
   readonly snapshotsWanted: readonly MemberId[];
+  /**
+   * The leader has seen entries up to this one acknowledged by this member, and the log ends before it: its disk has forgotten. It
+   * must not go on, nor do anything else that this Ready holds. 0: nothing of the kind.
+   */
+  readonly forgottenIndex: Index;
   /** Present when the leader, the term or the own role changed. */
   readonly status: RaftStatus | undefined;
 }

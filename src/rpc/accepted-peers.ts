@@ -7,6 +7,7 @@
  */
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { Env } from '../env.js';
+import type { KnownBoots } from './boots.js';
 import type { Security } from './credentials.js';
 import type { Frames, PeerMethodName } from './frames.js';
 import {
@@ -28,6 +29,7 @@ export interface AcceptedPeersOptions {
   readonly identity: PeerIdentity;
   readonly security: Security;
   readonly limits: TransportLimits;
+  readonly boots: KnownBoots;
   readonly handlers: () => TransportHandlers;
   readonly figures: LaneFigures;
 }
@@ -58,7 +60,8 @@ export class AcceptedPeers {
   accept(method: PeerMethodName, call: PeerCall): void {
     // Without a listener an error event would be thrown; the end of a call is seen by its other events.
     call.on('error', () => {});
-    const checked = checkCaller(call.metadata, this.options.identity, this.options.security);
+    const { identity, security, boots } = this.options;
+    const checked = checkCaller(call.metadata, identity, security, boots);
     if (checked.kind === 'refused') {
       this.options.env.log.warn('call refused', { from: call.getPeer(), why: checked.refusal.details });
       refuse(call, checked.refusal);

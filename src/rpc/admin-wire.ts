@@ -33,6 +33,8 @@ export interface AdminReplica {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly keys: number;
+  /** Empty: it isn't. */
+  readonly damaged: string;
 }
 
 export interface AdminSlot {

@@ -9,8 +9,9 @@
  * `onDown` never runs inside `send`.
  */
 import type { Socket } from 'node:net';
-import { Client, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import { Client, type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import type { Env, Timer } from '../env.js';
+import type { KnownBoots } from './boots.js';
 import { hostPort, type Security } from './credentials.js';
 import { type Frames, type PeerMethodName, peerMethods } from './frames.js';
 import { type ConnectionId, checkAnswer, type PeerIdentity, writeHello } from './hello.js';
@@ -25,6 +26,9 @@ export interface DialledPeerOptions {
   readonly security: Security;
   readonly limits: TransportLimits;
   readonly address: PeerAddress;
+  readonly boots: KnownBoots;
+  /** The peer knows a later start of this node: what speaks here is an older copy of the node's folder. */
+  readonly outdated: (why: string) => void;
   /** Hands out the id of the next connection. */
   readonly nextConnection: () => ConnectionId;
   readonly handlers: () => TransportHandlers;
@@ -187,18 +191,21 @@ class Connection {
   }
 
   private open(channel: Channel, name: PeerMethodName, id: ConnectionId, answers?: Lane): PeerStream {
-    const { identity, security, address } = this.options;
+    const { identity, security, address, boots } = this.options;
     const { path, requestSerialize, responseDeserialize } = peerMethods[name];
     const hello = writeHello(security.callMetadata(), identity, id);
     const stream = channel.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, hello);
     channel.streams.push(stream);
     stream.on('metadata', (metadata) => {
-      const fault = checkAnswer(metadata, identity, address.nodeId);
+      const fault = checkAnswer(metadata, identity, address.nodeId, boots);
       if (fault === undefined) this.answered();
       else this.fail(fault);
     });
     stream.on('data', (frames: Frames) => this.received(frames, answers));
-    stream.on('error', (error: ServiceError) => this.fail(reasonOf(error)));
+    stream.on('error', (error: ServiceError) => {
+      if (error.code === status.DATA_LOSS) this.options.outdated(reasonOf(error));
+      this.fail(reasonOf(error));
+    });
     stream.on('end', () => this.fail('ended by the peer'));
     return stream;
   }

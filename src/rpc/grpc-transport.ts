@@ -15,6 +15,7 @@
  */
 import type { Env } from '../env.js';
 import { AcceptedPeers, type PeerCall } from './accepted-peers.js';
+import { KnownBoots } from './boots.js';
 import type { Security } from './credentials.js';
 import { DialledPeer } from './dialled-peer.js';
 import type { PeerMethodName } from './frames.js';
@@ -35,6 +36,8 @@ export interface GrpcTransportOptions {
   readonly identity: PeerIdentity;
   readonly security: Security;
   readonly limits?: Partial<TransportLimits>;
+  /** A peer proves that this node's data folder is an older copy: it must not go on. */
+  readonly outdated?: (why: string) => void;
 }
 
 export class GrpcTransport implements PeerTransport {
@@ -47,6 +50,7 @@ export class GrpcTransport implements PeerTransport {
   /** Names this process among all that ever bear our node id, as far as 64 bits of chance go. */
   private readonly boot: string;
   private connections = 0;
+  private readonly boots = new KnownBoots();
   private closed = false;
 
   constructor(options: GrpcTransportOptions) {
@@ -59,6 +63,7 @@ export class GrpcTransport implements PeerTransport {
       identity,
       security,
       limits: this.limits,
+      boots: this.boots,
       handlers: () => this.handlers,
       figures: this.figures,
     });
@@ -73,6 +78,7 @@ export class GrpcTransport implements PeerTransport {
     if (this.closed) return;
     const wanted = new Map(peers.map((peer) => [peer.nodeId, peer]));
     wanted.delete(this.options.identity.nodeId);
+    for (const { nodeId, boot } of wanted.values()) this.boots.learn(nodeId, boot);
     for (const [nodeId, peer] of [...this.dialled]) {
       if (isSameAddress(peer.address, wanted.get(nodeId))) continue;
       this.dialled.delete(nodeId);
@@ -104,6 +110,8 @@ export class GrpcTransport implements PeerTransport {
       security,
       limits: this.limits,
       address,
+      boots: this.boots,
+      outdated: (why) => this.options.outdated?.(why),
       nextConnection: () => this.nextConnection(),
       handlers: () => this.handlers,
       figures: this.figures,

@@ -4,7 +4,9 @@
  * understand each other, and the connections of one peer.
  */
 import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
+import type { KnownBoots } from './boots.js';
 import type { Security } from './credentials.js';
+import type { Boot } from './topology.js';
 import type { NodeId } from './transport.js';
 
 /** Of the peer service and what its frames hold; a change that an older node can't read raises it. */
@@ -13,6 +15,8 @@ export const PEER_PROTOCOL_VERSION = 2;
 export interface PeerIdentity {
   readonly clusterId: string;
   readonly nodeId: NodeId;
+  /** Which start of the node's data folder speaks. */
+  readonly boot?: Boot;
 }
 
 /** Tells the connections of one node apart: `boot` names the process, `sequence` grows with each connection to a peer. */
@@ -32,6 +36,7 @@ const KEYS = {
   clusterId: 'talus-cluster-id',
   nodeId: 'talus-node-id',
   connection: 'talus-connection',
+  boot: 'talus-boot',
 } as const;
 
 /** Adds the Hello to `metadata` and returns it. Cluster ids are printable ASCII, as headers want it. */
@@ -40,6 +45,8 @@ export function writeHello(metadata: Metadata, identity: PeerIdentity, connectio
   metadata.set(KEYS.clusterId, identity.clusterId);
   metadata.set(KEYS.nodeId, String(identity.nodeId));
   metadata.set(KEYS.connection, `${connection.boot}.${connection.sequence}`);
+  const { boot } = identity;
+  if (boot !== undefined) metadata.set(KEYS.boot, `${boot.number}.${boot.id}`);
   return metadata;
 }
 
@@ -53,6 +60,7 @@ export function checkCaller(
   metadata: Metadata,
   identity: PeerIdentity,
   security: Security,
+  boots?: KnownBoots,
 ):
   | { readonly kind: 'hello'; readonly hello: Hello }
   | { readonly kind: 'refused'; readonly refusal: Refusal } {
@@ -65,6 +73,8 @@ export function checkCaller(
   const hello = readHello(metadata, identity);
   if (typeof hello === 'string') return preconditionFailed(hello);
   if (hello.nodeId === identity.nodeId) return preconditionFailed(`node ${hello.nodeId} is myself`);
+  const older = boots?.refusalOf(hello.nodeId, hello.boot);
+  if (older !== undefined) return { kind: 'refused', refusal: { code: status.DATA_LOSS, details: older } };
   return { kind: 'hello', hello };
 }
 
@@ -73,12 +83,12 @@ export function checkAnswer(
   metadata: Metadata,
   identity: PeerIdentity,
   expected: NodeId,
+  boots?: KnownBoots,
 ): string | undefined {
   const hello = readHello(metadata, identity);
   if (typeof hello === 'string') return hello;
-  return hello.nodeId === expected
-    ? undefined
-    : `node ${hello.nodeId} answers at the address of node ${expected}`;
+  if (hello.nodeId !== expected) return `node ${hello.nodeId} answers at the address of node ${expected}`;
+  return boots?.refusalOf(hello.nodeId, hello.boot);
 }
 
 function readHello(metadata: Metadata, identity: PeerIdentity): Hello | string {
@@ -92,7 +102,11 @@ function readHello(metadata: Metadata, identity: PeerIdentity): Hello | string {
   const nodeId = Number(textOf(metadata, KEYS.nodeId));
   const connection = /^([0-9a-f]{1,32})\.(\d{1,15})$/.exec(textOf(metadata, KEYS.connection));
   if (!Number.isSafeInteger(nodeId) || nodeId <= 0 || connection === null) return 'malformed hello';
-  return { clusterId, nodeId, connection: { boot: connection[1]!, sequence: Number(connection[2]) } };
+  const [, number, id] = /^(\d{1,15})\.([0-9a-f]{1,32})$/.exec(textOf(metadata, KEYS.boot)) ?? [];
+  return {
+    ...{ clusterId, nodeId, connection: { boot: connection[1]!, sequence: Number(connection[2]) } },
+    ...(number !== undefined && { boot: { number: Number(number), id: id! } }),
+  };
 }
 
 function preconditionFailed(details: string) {

@@ -8,7 +8,7 @@
  *
  * Reports are coalesced: at most one is on its way, and of those that come meanwhile only the newest is sent.
  */
-import type { ClientDuplexStream, ServiceDefinition } from '@grpc/grpc-js';
+import { type ClientDuplexStream, type ServiceDefinition, status } from '@grpc/grpc-js';
 import type { Env, Timer } from '../env.js';
 import type { Security } from './credentials.js';
 import { callFailure, failureHeader, GrpcClient } from './grpc-client.js';
@@ -23,7 +23,7 @@ import {
   type SessionRequest,
   type SessionResponse,
 } from './placement-wire.js';
-import type { NodeReport, PlacementClient, PlacementHandlers } from './topology.js';
+import type { Boot, NodeReport, PlacementClient, PlacementHandlers } from './topology.js';
 
 export interface PlacementClientOptions {
   /** `host:port` of each PM. */
@@ -35,6 +35,10 @@ export interface PlacementClientOptions {
   /** What an earlier registration gave. */
   readonly identity?: { readonly clusterId: string; readonly nodeId: number };
   readonly address: NodeAddress;
+  /** Of the data folder, durable already. */
+  readonly boot?: Boot;
+  /** PM has heard of a later start of this node: the folder is an older copy, and must not go on. */
+  readonly outdated?: (why: string) => void;
 }
 
 type Session = ClientDuplexStream<SessionRequest, SessionResponse>;
@@ -103,12 +107,13 @@ export class GrpcPlacementClient implements PlacementClient {
   }
 
   private async register(channel: GrpcClient): Promise<void> {
-    const { registrationKey, address, env } = this.options;
+    const { registrationKey, address, boot, env } = this.options;
     const request: RegisterRequest = {
       registrationKey,
       nodeId: this.identity?.nodeId ?? 0,
       clusterId: this.identity?.clusterId ?? '',
       address,
+      ...(boot && { boot }),
     };
     const deadlineMs = env.wallMs() + REGISTER_TIMEOUT_MS;
     const given = await channel.unary<RegisterResponse>('Register', request, deadlineMs);
@@ -174,6 +179,7 @@ export class GrpcPlacementClient implements PlacementClient {
     this.hint = failureHeader(error, LEADER_ADDRESS);
     this.drop();
     if (this.closed) return;
+    if (isDataLoss(error)) this.options.outdated?.(why);
     if (wasUp) this.handlers!.onDown(why);
     // The same trouble over and over is said once.
     if (why !== this.lastFailure) this.options.env.log.warn('no session with PM', { why });
@@ -199,4 +205,8 @@ export class GrpcPlacementClient implements PlacementClient {
     session?.cancel();
     channel?.close();
   }
+}
+
+function isDataLoss(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === status.DATA_LOSS;
 }

@@ -4,6 +4,8 @@
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { loadProto, type PackageDefinition, serviceDefinition } from './proto.js';
 import type {
+  Boot,
+  DamagedMember,
   GroupInfo,
   GroupMember,
   NodeInfo,
@@ -23,6 +25,7 @@ export interface RegisterRequest {
   readonly nodeId: number;
   readonly clusterId: string;
   readonly address: NodeAddress | null;
+  readonly boot?: Boot | null;
 }
 
 export interface RegisterResponse {
@@ -30,7 +33,7 @@ export interface RegisterResponse {
   readonly nodeId: number;
 }
 
-export type NodeAddress = Omit<NodeInfo, 'nodeId'>;
+export type NodeAddress = Omit<NodeInfo, 'nodeId' | 'boot'>;
 
 export interface Hello {
   readonly clusterId: string;
@@ -54,6 +57,7 @@ export type WireMode = `TABLE_MODE_${'UNSPECIFIED' | Uppercase<TableInfo['mode']
 
 export interface WireReport extends Omit<NodeReport, 'replicas'> {
   readonly replicas: readonly WireReplica[];
+  readonly damaged: readonly DamagedMember[];
 }
 
 interface WireReplica extends Omit<ReplicaReport, 'role' | 'configuration'> {
@@ -64,7 +68,11 @@ interface WireReplica extends Omit<ReplicaReport, 'role' | 'configuration'> {
 interface WireTopology {
   readonly clusterId: string;
   readonly epoch: number;
-  readonly nodes: readonly { readonly nodeId: number; readonly address: NodeAddress | null }[];
+  readonly nodes: readonly {
+    readonly nodeId: number;
+    readonly address: NodeAddress | null;
+    readonly boot: Boot | null;
+  }[];
   readonly tables: readonly WireTable[];
   readonly droppedTableIds: readonly number[];
 }
@@ -88,6 +96,7 @@ export function placementService(): ServiceDefinition {
 export function encodeReport(report: NodeReport): WireReport {
   return {
     ...report,
+    damaged: report.damaged ?? [],
     replicas: report.replicas.map((replica) => ({ ...replica, role: encodeRole(replica.role) })),
   };
 }
@@ -98,7 +107,12 @@ export function decodeReport(report: WireReport): NodeReport {
     epoch: report.epoch,
     pid: report.pid,
     replicas: report.replicas.map(decodeReplica),
+    ...(report.damaged.length > 0 && { damaged: report.damaged.map(plainDamaged) }),
   };
+}
+
+function plainDamaged({ groupId, incarnation, why }: DamagedMember): DamagedMember {
+  return { groupId, incarnation, why };
 }
 
 function decodeReplica({ configuration, ...replica }: WireReplica): ReplicaReport {
@@ -124,7 +138,7 @@ export function encodeTopology(topology: Topology): WireTopology {
   return {
     clusterId: topology.clusterId,
     epoch: topology.epoch,
-    nodes: topology.nodes.map(({ nodeId, ...address }) => ({ nodeId, address })),
+    nodes: topology.nodes.map(({ nodeId, boot, ...address }) => ({ nodeId, address, boot: boot ?? null })),
     tables: topology.tables.map((table) => ({
       ...table,
       mode: encodeMode(table.mode),
@@ -139,10 +153,16 @@ export function decodeTopology(wire: WireTopology): Topology {
   return {
     clusterId: wire.clusterId,
     epoch: wire.epoch,
-    nodes: wire.nodes.map(({ nodeId, address }) => ({ nodeId, ...plainAddress(address!) })),
+    nodes: wire.nodes.map(({ nodeId, address, boot }) => {
+      return { nodeId, ...plainAddress(address!), ...(boot && { boot: plainBoot(boot) }) };
+    }),
     tables: wire.tables.map(decodeTable),
     ...(wire.droppedTableIds.length > 0 && { droppedTableIds: [...wire.droppedTableIds] }),
   };
+}
+
+export function plainBoot({ number, id }: Boot): Boot {
+  return { number, id };
 }
 
 /** Only our fields, as a plain object. */

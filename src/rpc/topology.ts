@@ -26,6 +26,16 @@ export interface NodeInfo {
   readonly zone: string;
   /** Where the operator names it: two replicas of a slot never share one. */
   readonly machine?: string;
+  /** Its newest start that PM has heard of. */
+  readonly boot?: Boot;
+}
+
+/** One start of a node's process on its data folder. */
+export interface Boot {
+  /** Grows with each start. */
+  readonly number: number;
+  /** Random: two starts of the same number are two copies of one folder. */
+  readonly id: string;
 }
 
 export interface TableInfo {
@@ -64,6 +74,15 @@ export interface NodeReport {
   readonly epoch: number;
   readonly pid: number;
   readonly replicas: readonly ReplicaReport[];
+  /** Members on this node that are wished and can't go on: to be replaced by others. */
+  readonly damaged?: readonly DamagedMember[];
+}
+
+export interface DamagedMember {
+  readonly groupId: number;
+  readonly incarnation: number;
+  /** For people. */
+  readonly why: string;
 }
 
 export interface ReplicaReport {

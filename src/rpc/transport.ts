@@ -14,6 +14,8 @@
  * lane of one connection arrive in order, at most once. After a break (onDown) nothing of the old connection arrives
  * any more. A lane's unsent bytes are bounded; past the bound `send` answers false and drops (never for control).
  */
+import type { Boot } from './topology.js';
+
 export type NodeId = number;
 export type Lane = 'control' | 'sync' | 'ack' | 'request' | 'reply' | 'snapshot' | 'snapshotAck';
 /** Go back on the streams that the peer dialled. */
@@ -38,6 +40,8 @@ export interface PeerAddress {
   readonly nodeId: NodeId;
   readonly host: string;
   readonly port: number;
+  /** Its newest start that is known. */
+  readonly boot?: Boot;
 }
 
 export interface TransportHandlers {

@@ -5,7 +5,8 @@
  * node it once left is another member.
  */
 import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
-import type { Configuration, MemberId } from '../raft/message.js';
+import type { Configuration, Index, MemberId } from '../raft/message.js';
+import { DamageError } from '../storage/damage.js';
 import { decodeList } from './entry.js';
 
 /** The version tells the mode, which belongs to a group for life. */
@@ -35,6 +36,15 @@ export function nodeOf(member: MemberId): number {
 /** 0: of the birth set. */
 export function incarnationOf(member: MemberId): number {
   return Math.floor(member / NODE_IDS);
+}
+
+/** What Raft itself proves of a member whose disk was set back (raft/ready.ts). */
+export function forgotten(
+  acknowledged: Index,
+  { lastIndex, term }: { lastIndex: Index; term: number },
+): DamageError {
+  const what = `the leader of term ${term} has seen entry ${acknowledged} acknowledged here`;
+  return new DamageError(`${what}, the log ends at ${lastIndex}`);
 }
 
 /** What the group's first entry stands on. */

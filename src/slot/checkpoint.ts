@@ -100,6 +100,11 @@ export class Checkpointer {
   /** Never given before on this node; the engine learns of it with the first checkpoint that uses it. */
   newStateId = (): number => ++this.stateId;
 
+  /** Ids up to this one were given out, whatever the engine remembers. */
+  skipStateIds(last: number): void {
+    this.stateId = Math.max(this.stateId, last);
+  }
+
   add(slot: Checkpointed): void {
     this.slots.add(slot);
   }
@@ -290,6 +295,7 @@ export class Checkpointer {
     const rows = this.engine.iterate({
       from: this.clearing?.stateId === stateId ? this.clearing.from : from,
       to,
+      keysOnly: true,
     });
     let page = await rows.next(CLEARED_ROWS);
     while (page.length > 0 && this.takeStep()) {

@@ -9,6 +9,7 @@
  * - A page that is missing here and asked for by a living key is in the engine.
  */
 import { invariant } from '../assert.js';
+import { DamageError } from '../storage/damage.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import type { Life } from './body.js';
 import { pageKey, reclaimKey } from './page-keys.js';
@@ -206,7 +207,8 @@ export class PagePool {
       const bytes = rows[i];
       // What died meanwhile needs no page; a living key's page that is nowhere would be asked for again for ever.
       if (bytes === undefined && retirements !== this.retirements) return;
-      invariant(bytes !== undefined, 'a page is nowhere', { stateId, ...life, page });
+      if (bytes === undefined)
+        throw new DamageError(`engine: page ${page} of life ${life.name} of state ${stateId} is nowhere`);
       const shelf = this.shelfOf(life);
       if (!shelf.cells.has(page)) this.put(shelf, page, cellOf(decodePage(bytes)));
     });

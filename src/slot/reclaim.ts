@@ -78,7 +78,7 @@ export class Reclaimer {
     const life: Life = parseReclaimKey(row);
     const { from, to } = lifeRange(stateId, life);
     const name = row.toString('latin1');
-    const cursor = this.engine.iterate({ from: this.resumes.get(name) ?? from, to });
+    const cursor = this.engine.iterate({ from: this.resumes.get(name) ?? from, to, keysOnly: true });
     let page = await cursor.next(RECLAIMED_PAGES);
     while (page.length > 0 && mayGoOn()) {
       await this.engine.write(

@@ -21,7 +21,7 @@ import { type AckQuestion, Acks } from './acks.js';
 import { Ahead } from './ahead.js';
 import { Applier } from './applier.js';
 import type { EntryRun } from './apply.js';
-import { type Birth, birthConfiguration, nodeOf } from './birth.js';
+import { type Birth, birthConfiguration, forgotten, nodeOf } from './birth.js';
 import { campaignTurn } from './campaign-turn.js';
 import type { CutCount } from './cuts.js';
 import { DueKeys } from './due-keys.js';
@@ -350,6 +350,7 @@ export class Slot<R> {
 
   /** The order of raft/ready.ts: messages now; records; and what depends on them after they are saved. */
   private handle(ready: Ready, batch: SaveBatch): void {
+    if (ready.forgottenIndex > 0) return this.parts.fatal(forgotten(ready.forgottenIndex, this.status));
     for (const message of ready.messages) this.parts.send(this, message);
     const { replicaId } = this;
     const records: BinlogRecord[] = [];

@@ -11,6 +11,7 @@
  */
 import { FormatError } from '../bytes.js';
 import type { Env, Timer } from '../env.js';
+import { isDamage } from '../storage/damage.js';
 import { DiskFull } from '../storage/disk-full.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import { EngineReopened } from '../storage/steady-engine.js';
@@ -186,5 +187,10 @@ export class SnapshotReceiver {
 
 /** Nonsense from the sender, or a disk that has no room for the rest: the transfer is over, and nothing else is wrong. */
 function isEndOfTransfer(thrown: unknown): thrown is Error {
-  return thrown instanceof FormatError || thrown instanceof DiskFull || thrown instanceof EngineReopened;
+  return (
+    thrown instanceof FormatError ||
+    thrown instanceof DiskFull ||
+    thrown instanceof EngineReopened ||
+    isDamage(thrown)
+  );
 }

@@ -6,6 +6,7 @@
  * the truth: `finishInstalls` moves the pointer, before anything is cleared or opened. A mark whose index the pointed state
  * has reached is an old one.
  */
+import { DamageError } from '../storage/damage.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import { metaKey, nodeAreaRange, nodeKey, parseNodeKey } from './keys.js';
 import { decodeMeta, type StateMeta } from './record.js';
@@ -40,7 +41,8 @@ export async function readStoredStates(engine: Engine): Promise<StoredStates> {
   const byReplica = new Map<number, StoredState>();
   for (const [replicaId, stateId] of pointers) {
     const stored = metas.get(stateId);
-    if (stored === undefined) throw new Error(`engine: state ${stateId} of replica ${replicaId} has no meta`);
+    if (stored === undefined)
+      throw new DamageError(`engine: state ${stateId} of replica ${replicaId} has no meta`);
     byReplica.set(replicaId, stored);
   }
   const garbage = (await rowsOf(engine, 'garbage')).map(([stateId]) => stateId);
@@ -81,6 +83,14 @@ export async function finishInstalls(
   }
   if (batch.length > 0) await engine.write(batch, { sync: true });
   return byReplica;
+}
+
+/** The highest state id that a mark names: an engine that has lost its counter must not give it out for another state. */
+export function lastMarkedState(replicas: Iterable<MarkedReplica>): number {
+  let last = 0;
+  for (const { snapshot } of replicas)
+    if (snapshot !== undefined) last = Math.max(last, decodeMark(snapshot.mark));
+  return last;
 }
 
 async function rowsOf(engine: Engine, area: 'state' | 'garbage'): Promise<[id: number, value: Buffer][]> {

@@ -18,6 +18,10 @@ export class BinlogIndex {
   /** Oldest first; the last one is being written. */
   readonly segments: SegmentInfo[] = [];
   lastReplicaId: ReplicaId = 0;
+  /** Numbers up to this one were given to segments, also to some that are missing now: the gap they left must stay one. */
+  newestSegment = 0;
+  /** Where the log begins, whether it is there or missing. */
+  oldestSegment = 1;
 
   get sizeBytes(): number {
     let sum = 0;

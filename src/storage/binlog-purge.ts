@@ -4,7 +4,8 @@
  * A segment goes in three steps, and a crash between any two leaves a log that says the same:
  *   1. what is still needed of it is appended again in frames that never imply a truncation, and synced;
  *   2. the index has nothing left in it;
- *   3. the file is removed and the removal synced, before the next segment's turn: so there is never a hole between segments.
+ *   3. it is written that the log begins after it; the file is removed and the removal synced, before the next segment's turn: so
+ *      there is never a hole between segments.
  * Needed are: births, tombstones, the newest hard state, mark, log start and led terms of each replica, and entries not yet released.
  *
  * It asks before it acts. Replicas with unreleased entries in a segment that is due are named to `onPinned` first; a later run
@@ -15,6 +16,7 @@
  * A damaged replica pins everything: the traces of the damage stay until its tombstone is written.
  */
 import type { BinlogOptions } from './binlog.js';
+import { writeBounds } from './binlog-bounds.js';
 import { entriesBytes } from './binlog-entries.js';
 import type { BinlogIndex, SegmentInfo } from './binlog-index.js';
 import type { BinlogReader } from './binlog-reader.js';
@@ -95,6 +97,10 @@ export class BinlogPurge {
     for (const pin of pins) await this.copyEntries(pin, victim.segment);
     await this.host.enqueue(() => this.smallRecords(victim.segment), 0);
     if (this.pins(victim.segment).length > 0) return false;
+    const { segments, newestSegment: newest } = this.index;
+    const oldest = segments[1]!.segment;
+    await writeBounds(this.files, { oldest, newest });
+    this.index.oldestSegment = oldest;
     await this.files.remove(segmentPath(victim.segment));
     await this.files.syncFolder(BINLOG_FOLDER);
     this.index.segments.shift();

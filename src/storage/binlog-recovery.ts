@@ -10,6 +10,7 @@
  */
 import { FormatError } from '../bytes.js';
 import type { Binlog, BinlogEntry, BinlogOptions, RecoveredReplica, ReplicaId } from './binlog.js';
+import { readBounds } from './binlog-bounds.js';
 import { decodeEntries, termRunsOf } from './binlog-entries.js';
 import { BinlogIndex } from './binlog-index.js';
 import { decodeSmall, type GoodFrame } from './binlog-record.js';
@@ -40,6 +41,8 @@ export interface OpenedBinlog {
   readonly replicas: ReadonlyMap<ReplicaId, RecoveredReplica>;
   /** One sentence for each place where frames are missing. */
   readonly damage: readonly string[];
+  /** Such a place may have held the only traces of a replica: what is told of replicas may not be all that there were. */
+  readonly replicasMayBeMissing: boolean;
   /** Bytes of a last batch that was never acknowledged, now cut off. */
   readonly tornBytes: number;
 }
@@ -66,15 +69,17 @@ export async function openBinlog(
   for (const log of index.sorted())
     replicas.set(log.replicaId, recovered(log, entries.get(log.replicaId) ?? []));
   const damage = replay.damage.map((place) => sentenceOf(place));
+  const replicasMayBeMissing = replay.damage.some(({ replicaId }) => replicaId === undefined);
   return {
     binlog: new SegmentedBinlog(files, options, index, file),
     replicas,
     damage,
+    replicasMayBeMissing,
     tornBytes: replay.tornBytes,
   };
 }
 
-async function segmentsIn(files: Files): Promise<number[]> {
+export async function segmentsIn(files: Files): Promise<number[]> {
   const numbers: number[] = [];
   for (const name of await files.list(BINLOG_FOLDER)) {
     const segment = segmentOfName(name);
@@ -94,11 +99,20 @@ class Replay {
   constructor(private readonly files: Files) {}
 
   async run(segments: readonly number[]): Promise<void> {
-    for (const [i, segment] of segments.entries()) {
-      const expected = i === 0 ? segment : segments[i - 1]! + 1;
+    const bounds = await readBounds(this.files);
+    const first = segments[0] ?? bounds?.oldest ?? 1;
+    let expected = Math.min(bounds?.oldest ?? first, first);
+    this.index.oldestSegment = expected;
+    const newest = Math.max(bounds?.newest ?? 0, segments.at(-1) ?? 0);
+    for (const segment of segments) {
       if (segment !== expected) this.note({ segment: expected, offset: 0, replicaId: undefined });
-      await this.replaySegment(segment, i === segments.length - 1);
+      await this.replaySegment(segment, segment === newest, segment > (bounds?.newest ?? 0));
+      expected = segment + 1;
     }
+    if (expected <= newest) this.note({ segment: expected, offset: 0, replicaId: undefined });
+    const last = this.index.segments.at(-1)?.segment ?? 0;
+    // One that was begun and never used has its number given again.
+    this.index.newestSegment = Math.max(bounds?.newest ?? 0, last);
     this.spread();
   }
 
@@ -116,10 +130,11 @@ class Replay {
     return file;
   }
 
-  private async replaySegment(segment: number, isLast: boolean): Promise<void> {
+  /** `mayBeUnused`: it is not known that a frame ever went there. */
+  private async replaySegment(segment: number, isLast: boolean, mayBeUnused: boolean): Promise<void> {
     const path = segmentPath(segment);
     const bytes = (await this.files.readWhole(path)) ?? Buffer.alloc(0);
-    if (isLast && isUnused(bytes, segment)) {
+    if (isLast && mayBeUnused && isUnused(bytes, segment)) {
       await this.files.remove(path);
       await this.files.syncFolder(BINLOG_FOLDER);
       return;
@@ -264,7 +279,7 @@ function recovered(log: ReplicaLog, entries: readonly BinlogEntry[]): RecoveredR
   };
 }
 
-function sentenceOf(place: Damage): string {
+export function sentenceOf(place: Damage): string {
   const whose =
     place.replicaId === undefined ? 'frames of any replica' : `a frame of replica ${place.replicaId}`;
   return `${segmentPath(place.segment)} at ${place.offset}: ${whose} may be missing`;

@@ -1,10 +1,10 @@
 /**
  * What a write that found the disk full has left behind is taken away again, before the write is tried once more.
  *
- * Neither step needs room on the disk. Each is synced, and each failure of one is final: the log then has an end that nobody knows.
+ * It needs no room on the disk, it is synced, and a failure of it is final: the log then has an end that nobody knows.
  */
 import { invariant } from '../assert.js';
-import { BINLOG_FOLDER, scanSegment, segmentOfName, segmentPath } from './binlog-segment.js';
+import { scanSegment, segmentPath } from './binlog-segment.js';
 import type { AppendFile, Files } from './files.js';
 
 /** Cuts a segment back to where its last good frame ends, and reads it whole to see that it does end there. */
@@ -23,11 +23,4 @@ export async function cutBack(
     'a segment that was cut back does not end at its last good frame',
     { segment, lengthBytes, bytes: bytes.length, endBytes: found.endBytes },
   );
-}
-
-/** Removes a segment that was begun and has not got as far as its first frame. */
-export async function abandonSegment(files: Files, segment: number): Promise<void> {
-  const names = await files.list(BINLOG_FOLDER);
-  if (names.some((name) => segmentOfName(name) === segment)) await files.remove(segmentPath(segment));
-  await files.syncFolder(BINLOG_FOLDER);
 }

@@ -24,14 +24,15 @@ import type {
   ReplicaId,
   UnsyncedAppend,
 } from './binlog.js';
+import { abandonSegment, beginSegment } from './binlog-begin.js';
 import { termRunsOfEntries } from './binlog-entries.js';
 import { type BinlogIndex, checkAppend, toStore } from './binlog-index.js';
 import { bytesOf, maySyncLater, NOBODY_WAITS, type Pending, SMALL_RECORD_BYTES } from './binlog-pending.js';
 import { BinlogPurge } from './binlog-purge.js';
 import { BinlogReader } from './binlog-reader.js';
 import { BatchEncoder, type StoredRecord } from './binlog-record.js';
-import { abandonSegment, cutBack } from './binlog-repair.js';
-import { BINLOG_FOLDER, encodeSegmentHeader, SEGMENT_NUMBER_MAX, segmentPath } from './binlog-segment.js';
+import { cutBack } from './binlog-repair.js';
+import { SEGMENT_NUMBER_MAX } from './binlog-segment.js';
 import { DiskGauge, type Space } from './disk-gauge.js';
 import { DiskRoom } from './disk-room.js';
 import type { AppendFile, Files } from './files.js';
@@ -281,37 +282,26 @@ export class SegmentedBinlog implements Binlog {
   }
 
   private async writable(): Promise<AppendFile> {
-    if (this.file !== undefined && this.file.lengthBytes < this.options.segmentBytes) return this.file;
-    const segment = (this.current?.segment ?? 0) + 1;
+    const isLast = this.current?.segment === this.index.newestSegment;
+    if (this.file !== undefined && isLast && this.file.lengthBytes < this.options.segmentBytes)
+      return this.file;
+    const segment = this.index.newestSegment + 1;
     invariant(segment <= SEGMENT_NUMBER_MAX, 'segment numbers are used up', { segment });
     if (this.file !== undefined) await this.syncUnsynced(this.file);
     await this.file?.close();
     this.file = undefined;
     const file = await this.room.write(
       SMALL_RECORD_BYTES,
-      () => this.beginSegment(segment),
+      () => {
+        const previousEndBytes = this.current?.bytes ?? 0;
+        const { lastReplicaId, oldestSegment } = this.index;
+        return beginSegment(this.files, { segment, previousEndBytes, lastReplicaId }, oldestSegment);
+      },
       () => abandonSegment(this.files, segment),
     );
+    this.index.newestSegment = segment;
     this.index.segments.push({ segment, bytes: file.lengthBytes });
     this.file = file;
-    return file;
-  }
-
-  private async beginSegment(segment: number): Promise<AppendFile> {
-    const header = {
-      segment,
-      previousEndBytes: this.current?.bytes ?? 0,
-      lastReplicaId: this.index.lastReplicaId,
-    };
-    const file = await this.files.create(segmentPath(segment));
-    try {
-      await file.append([encodeSegmentHeader(header)]);
-      await file.sync();
-      await this.files.syncFolder(BINLOG_FOLDER);
-    } catch (why) {
-      await file.close();
-      throw why;
-    }
     return file;
   }
 

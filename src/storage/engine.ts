@@ -36,6 +36,8 @@ export type EngineWrite =
 export interface EngineRange {
   readonly from: Buffer;
   readonly to: Buffer;
+  /** The values may be left out: whoever removes rows must not stumble over what is in them. */
+  readonly keysOnly?: true;
 }
 
 export interface EngineIterator {

@@ -4,10 +4,11 @@ import { createHash } from 'node:crypto';
 import { keyWithoutState, metaKey, nodeAreaRange, stateRange } from '../../src/slot/keys.js';
 import type { Engine, EngineRange } from '../../src/storage/engine.js';
 import { openLevelEngine } from '../../src/storage/level-engine.js';
+import { sealEngine } from '../../src/storage/sealed-engine.js';
 
 /** Of each state that a pointer names in the engine at `path`; there must be no row of another one. */
 export async function digestsAt(path: string): Promise<readonly string[]> {
-  const engine = await openLevelEngine(path);
+  const engine = await sealEngine(await openLevelEngine(path));
   try {
     const stateIds = (await read(engine, nodeAreaRange('state'))).map(([, value]) => value.readUInt32BE());
     const everything = { from: stateRange(1).from, to: Buffer.alloc(5, 0xff) };

@@ -45,6 +45,12 @@ const config = {
 const disk = realDisk(config);
 await runNode(config, {
   files: watchedFiles(disk.files, listen),
-  openEngine: async () => watchedEngine(await disk.openEngine(), listen),
+  engine: (env, fatal) => {
+    const { openEngine, renewEngine } = disk.engine(env, fatal);
+    return {
+      openEngine: async () => watchedEngine(await openEngine(), listen),
+      renewEngine: async () => watchedEngine(await renewEngine(), listen),
+    };
+  },
 });
 process.exit(0);

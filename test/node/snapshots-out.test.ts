@@ -55,6 +55,7 @@ test('a place that comes free at a busy node is taken at once, not after the pau
     isReachable: () => true,
     diskLow: () => false,
     installed: () => {},
+    damaged: (_slot, why) => fail(why),
     fatal: fail,
   });
   const answer = (ack: SnapshotAck): void => snapshots.onAck(encodeSnapshotAck(ack));

@@ -144,3 +144,42 @@ test('one broken stream takes its whole connection down', limit, async (t) => {
   assert.deepEqual(one.events, ['up 2', 'down 2', 'up 2']);
   await eventually(() => proxy.connections === 2);
 });
+
+test(
+  'who speaks for an older copy of its data folder, or for another one, is not listened to',
+  limit,
+  async (t) => {
+    const node = await startNode(1, {});
+    t.after(() => node.close());
+    const helloOfBoot = (number: number, id: string): Metadata =>
+      writeHello(
+        loadSecurity({}).callMetadata(),
+        { clusterId: 'test', nodeId: 2, boot: { number, id } },
+        { boot: 'abc', sequence: 1 },
+      );
+    // From a topology.
+    node.transport.setPeers([{ nodeId: 2, host: '127.0.0.1', port: 1, boot: { number: 7, id: 'aa' } }]);
+    for (const [number, id, details] of [
+      [6, 'bb', 'node 2 speaks for an older copy of its data folder: start 6, its start 7 is known here'],
+      [7, 'bb', 'node 2 speaks for another copy of its data folder: start 7, its start 7 is known here'],
+    ] as const) {
+      const error = await outcomeOf(node, helloOfBoot(number, id));
+      assert.deepEqual([error.code, error.details], [status.DATA_LOSS, details]);
+    }
+  },
+);
+
+test('a node that a peer knows a later start of hears of it', limit, async (t) => {
+  const outdated: string[] = [];
+  const one = await startNode(1, { boot: { number: 4, id: 'aa' } });
+  const two = await startNode(2, {
+    boot: { number: 3, id: 'bb' },
+    outdated: (why) => void outdated.push(why),
+  });
+  t.after(() => Promise.all([one.close(), two.close()]));
+  one.transport.setPeers([{ ...two.address, boot: { number: 9, id: 'cc' } }]);
+  two.transport.setPeers([one.address]);
+  await eventually(() => outdated.length > 0);
+  assert.match(outdated[0]!, /node 2 speaks for an older copy/);
+  assert.deepEqual([ups(one), ups(two)], [0, 0]);
+});

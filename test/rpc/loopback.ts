@@ -11,6 +11,7 @@ import { loadSecurity, type SecurityConfig } from '../../src/rpc/credentials.js'
 import { GrpcTransport } from '../../src/rpc/grpc-transport.js';
 import type { TransportLimits } from '../../src/rpc/limits.js';
 import { type PeerServer, startPeerServer } from '../../src/rpc/peer-service.js';
+import type { Boot } from '../../src/rpc/topology.js';
 import type { Lane, NodeId, PeerAddress } from '../../src/rpc/transport.js';
 
 let seeds = 0;
@@ -54,14 +55,17 @@ export interface TestNodeOptions {
   readonly port?: number;
   readonly security?: SecurityConfig;
   readonly limits?: Partial<TransportLimits>;
+  readonly boot?: Boot;
+  readonly outdated?: (why: string) => void;
 }
 
 export async function startNode(nodeId: NodeId, options: TestNodeOptions = {}): Promise<TestNode> {
   const security = loadSecurity(options.security ?? {});
   const transport = new GrpcTransport({
     env: loopbackEnv(),
-    identity: { clusterId: options.clusterId ?? 'test', nodeId },
+    identity: { clusterId: options.clusterId ?? 'test', nodeId, ...(options.boot && { boot: options.boot }) },
     security,
+    ...(options.outdated && { outdated: options.outdated }),
     limits: { reconnectDelayMaxMs: 200, ...options.limits },
   });
   const server = await startPeerServer({ host: '127.0.0.1', port: options.port ?? 0, security, transport });

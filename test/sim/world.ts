@@ -345,6 +345,7 @@ const TELLING_LINES: Readonly<Record<string, readonly [path: RarePath | undefine
   'cut off a last batch that nobody was promised': ['torn tail cut at recovery'],
   'the binlog is damaged': [undefined, true],
   'replica is damaged and stays shut': [undefined, true],
+  'the engine is damaged; a fresh one takes its place': [undefined, true],
   'malformed message from a peer': [undefined, true],
 };
 const LATELY_US = 2_000_000;

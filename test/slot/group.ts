@@ -288,6 +288,7 @@ export class Group {
       isReachable: (to) => !this.cut.has(`${id}>${to}`),
       diskLow: () => gauges.diskLow,
       installed: () => event(`snapshot at ${slot.appliedTo.index}`),
+      damaged: () => {},
       fatal: stop,
     });
     const slot: Slot<string> = new Slot<string>(id, birth, state, undefined, undefined, {

@@ -163,6 +163,42 @@ test('an earlier segment that lost its tail, even at a frame boundary, is found 
   assert.deepEqual(damagedOf(await open(files, undefined, small)), [1], 'a rotten header');
 });
 
+test('the oldest segment, the newest, or all of them taken away: found, at every start until what they held is given up', async () => {
+  const batches: BinlogRecord[][] = [[birth(1)]];
+  for (let i = 1; i <= 120; i++) batches.push([hardState(1, i, 1)]);
+  const small = { segmentBytes: 500, binlogBytesMax: 1e9 };
+  const names = await (await written(batches, small)).list('binlog');
+  assert.ok(names.length > 3);
+  for (const gone of [names.slice(0, 1), names.slice(0, 2), names.slice(-1), names.slice(-2), names]) {
+    const files = await written(batches, small);
+    for (const name of gone) await files.remove(`binlog/${name}`);
+    const opened = await open(files, undefined, small);
+    assert.deepEqual(damagedOf(opened), gone === names ? [] : [1], `${gone}`);
+    assert.equal(opened.replicasMayBeMissing, true);
+    // The log goes on behind the gap, and does not fill it.
+    await opened.binlog.append([birth(opened.binlog.lastReplicaId + 1)]);
+    await opened.binlog.close();
+    const again = await open(files.incarnation(), undefined, small);
+    assert.deepEqual(damagedOf(again), gone === names ? [] : [1], `${gone}, at the next start`);
+    assert.equal(again.replicasMayBeMissing, true);
+  }
+});
+
+test('segments that purge has taken away are not missed', async () => {
+  const small = { segmentBytes: 500, binlogBytesMax: 900 };
+  const batches: BinlogRecord[][] = [[birth(1)]];
+  for (let i = 1; i <= 120; i++) batches.push([hardState(1, i, 1)]);
+  const files = await written(batches, small);
+  const { binlog } = await open(files, undefined, small);
+  await binlog.purge();
+  await binlog.close();
+  assert.ok((await files.list('binlog')).length < 4);
+  assert.deepEqual((await open(files.incarnation(), undefined, small)).damage, []);
+  const [oldest] = await files.list('binlog');
+  await files.remove(`binlog/${oldest}`);
+  assert.equal((await open(files.incarnation(), undefined, small)).replicasMayBeMissing, true);
+});
+
 test('a last segment that was never used is dropped, whatever its torn header looks like', async () => {
   for (const left of [Buffer.alloc(0), Buffer.alloc(32), Buffer.from('TALUSLOG half')]) {
     const files = await written([[birth(1)], [append(1, run(1, 2, 1))]]);

@@ -46,7 +46,7 @@ async function steppedLog(): Promise<{
   return { ...disk, binlog };
 }
 
-test('a new log creates its segment, its header and its name before the first batch goes there', async () => {
+test('a new log creates its segment, its header, its name and its bounds before the first batch goes there', async () => {
   const { files, step } = steppedDisk();
   const opening = open(files);
   for (let label = await step(); label !== 'nothing'; label = await step());
@@ -63,6 +63,10 @@ test('a new log creates its segment, its header and its name before the first ba
     `append ${path}`,
     `sync ${path}`,
     'syncFolder binlog',
+    'write binlog-bounds.json.tmp',
+    'sync binlog-bounds.json.tmp',
+    'rename binlog-bounds.json.tmp',
+    'syncFolder .',
     `append ${path}`,
     `sync ${path}`,
   ]);

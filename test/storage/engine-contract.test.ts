@@ -8,6 +8,7 @@ import { seededRandom } from '../../src/random.js';
 import type { Engine, EngineIterator, EngineWrite } from '../../src/storage/engine.js';
 import { openLevelEngine } from '../../src/storage/level-engine.js';
 import { MemoryEngine } from '../../src/storage/memory-engine.js';
+import { sealedRows } from '../../src/storage/sealed-engine.js';
 
 /** `reopen` closes cleanly and opens again. */
 interface Subject {
@@ -40,6 +41,16 @@ async function inMemory(run: (subject: Subject) => Promise<void>): Promise<void>
   await run({ engine, reopen });
 }
 
+async function sealed(run: (subject: Subject) => Promise<void>): Promise<void> {
+  const memory = new MemoryEngine();
+  const engine = sealedRows(memory);
+  const reopen = async (): Promise<Engine> => {
+    await engine.close();
+    return sealedRows(memory.reopen());
+  };
+  await run({ engine, reopen });
+}
+
 const put = (key: string | Buffer, value: string): EngineWrite => ({
   kind: 'put',
   key: Buffer.from(key as string),
@@ -66,6 +77,7 @@ async function drain(iterator: EngineIterator, count: number): Promise<string[]>
 for (const [name, withEngine] of [
   ['level', onLevel],
   ['memory', inMemory],
+  ['sealed', sealed],
 ] as const) {
   test(`${name}: puts, deletes and replacements of one batch are there together`, () =>
     withEngine(async ({ engine }) => {

@@ -4,6 +4,7 @@
 import type { NodeSlot } from '../../../src/node/replicas.js';
 import { metaKey, nodeAreaRange, parseNodeKey, stateRange } from '../../../src/slot/keys.js';
 import type { Engine, EngineRange } from '../../../src/storage/engine.js';
+import { sealedRows } from '../../../src/storage/sealed-engine.js';
 import type { SimMachine } from '../sim-machine.js';
 import type { World } from '../world.js';
 
@@ -78,7 +79,7 @@ async function nothingElse(machine: SimMachine): Promise<void> {
 }
 
 async function read(engine: Engine, range: EngineRange): Promise<(readonly [Buffer, Buffer])[]> {
-  const cursor = engine.iterate(range);
+  const cursor = sealedRows(engine).iterate(range);
   const rows: (readonly [Buffer, Buffer])[] = [];
   for (let page = await cursor.next(10_000); page.length > 0; page = await cursor.next(10_000))
     rows.push(...page);

@@ -1,0 +1,31 @@
+/**
+ * Which segments there must be, from the first to the last: kept beside the log, because nothing in it shows that its oldest or its
+ * newest files were taken away.
+ *
+ * Written before the first frame goes to a new segment, and before an old one is removed; so after a crash there may be one segment
+ * more at either end than it says, and never one less. A log without this file is of an earlier version, and taken as it is.
+ */
+import type { Files } from './files.js';
+
+export const BOUNDS_FILE = 'binlog-bounds.json';
+
+export interface SegmentBounds {
+  readonly oldest: number;
+  readonly newest: number;
+}
+
+export async function readBounds(files: Files): Promise<SegmentBounds | undefined> {
+  const bytes = await files.readWhole(BOUNDS_FILE);
+  return bytes && parsed(bytes.toString());
+}
+
+/** Durable when it resolves. */
+export function writeBounds(files: Files, { oldest, newest }: SegmentBounds): Promise<void> {
+  return files.writeWhole(BOUNDS_FILE, Buffer.from(`${JSON.stringify({ oldest, newest })}\n`));
+}
+
+/** One that rotted proves nothing. */
+function parsed(text: string): SegmentBounds | undefined {
+  const [, oldest, newest] = /^\{"oldest":(\d{1,10}),"newest":(\d{1,10})\}\n$/.exec(text) ?? [];
+  return oldest === undefined ? undefined : { oldest: Number(oldest), newest: Number(newest) };
+}
