@@ -101,6 +101,11 @@ export class DamagedReplicas {
     this.parts.env.log.error('replica is damaged and stays shut', fields);
   }
 
+  /** Unless it is buried already. */
+  async buryIfHere(replica: DamagedReplica): Promise<void> {
+    if (this.get(replica.birth.groupId) === replica) await this.bury(replica);
+  }
+
   /** Its group lives on without it, or is gone. The tombstone is durable before anything of it goes. */
   async bury({ replicaId, birth }: DamagedReplica): Promise<void> {
     const { env, binlog, checkpointer, notes } = this.parts;

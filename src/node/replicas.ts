@@ -171,12 +171,9 @@ export class Replicas {
 
   receive(groupId: number, message: Message): void {
     const slot = this.byGroup.get(groupId);
-    if (slot?.birth.memberId === message.to) this.deliver(slot, message);
-    else if (isLeaders(message) && this.mayBeBorn(groupId, message.to)) this.called(groupId, message);
-  }
-
-  private deliver(slot: NodeSlot, message: Message): void {
-    if (this.spaces.takes(message, slot.status.role)) slot.receive(message);
+    if (slot?.birth.memberId === message.to) {
+      if (this.spaces.takes(message, slot.status.role)) slot.receive(message);
+    } else if (isLeaders(message) && this.mayBeBorn(groupId, message.to)) this.called(groupId, message);
   }
 
   /** The group has removed this replica's member, as a leader said in `term`. */
@@ -192,9 +189,7 @@ export class Replicas {
 
   /** Its group goes on without the damaged member, as a leader said. It promised what it may have forgotten, whatever the term. */
   destroyDamaged(replica: DamagedReplica): Promise<void> {
-    return this.next(async () => {
-      if (this.damaged.get(replica.birth.groupId) === replica) await this.damaged.bury(replica);
-    });
+    return this.next(() => this.damaged.buryIfHere(replica));
   }
 
   execute(groupId: number, request: SlotRequest<Reply>, expectedTerm: number): void {

@@ -9,7 +9,7 @@
  */
 import { crc32c } from '@node-rs/crc32';
 import { DamageError } from './damage.js';
-import type { Engine, EngineIterator, EngineRange, EngineWrite } from './engine.js';
+import type { Engine, EngineIterator, EngineRange, EngineWrite, WriteOptions } from './engine.js';
 
 const SEAL_BYTES = 4;
 /** Of the rows, whoever's they are: docs/key-layout.md. Rows of version 1 had no seal. */
@@ -61,7 +61,7 @@ class SealedEngine implements Engine {
     return rows.map((sealed, i) => sealed && opened(keys[i]!, sealed));
   }
 
-  write(batch: readonly EngineWrite[], options: { readonly sync: boolean }): Promise<void> {
+  write(batch: readonly EngineWrite[], options: WriteOptions): Promise<void> {
     return this.engine.write(batch.map(sealedWrite), options);
   }
 
@@ -73,6 +73,10 @@ class SealedEngine implements Engine {
         (await rows.next(count)).map(([key, sealed]) => [key, value(key, sealed)] as const),
       close: () => rows.close(),
     };
+  }
+
+  stopWaiting(): void {
+    this.engine.stopWaiting?.();
   }
 
   close(): Promise<void> {
@@ -98,8 +102,8 @@ function sealedWrite(write: EngineWrite): EngineWrite {
   return { kind: 'put', key, value: sealed };
 }
 
-/** The value aliases the sealed one. */
-function opened(key: Buffer, sealed: Buffer): Buffer {
+/** The value of a row as the engine below holds it; it aliases the sealed one. Throws a DamageError where the seal does not hold. */
+export function opened(key: Buffer, sealed: Buffer): Buffer {
   const value = sealed.subarray(0, Math.max(0, sealed.length - SEAL_BYTES));
   const holds =
     sealed.length >= SEAL_BYTES && crc32c(value, hashOf(key)) === sealed.readUInt32BE(value.length);

@@ -15,6 +15,7 @@ import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from '../../src/storage/bin
 import type { Engine, EngineRange } from '../../src/storage/engine.js';
 import type { Files } from '../../src/storage/files.js';
 import type { MemoryEngine } from '../../src/storage/memory-engine.js';
+import { opened } from '../../src/storage/sealed-engine.js';
 import { DurableLog } from '../sim/checks/durable-image.js';
 import type { SimFiles } from '../sim/sim-files.js';
 import type { DiskWatch, SimMachine } from '../sim/sim-machine.js';
@@ -157,5 +158,6 @@ function readState(engine: MemoryEngine, stateId: number): StoredRows {
 
 /** Now, and not when the world lets it. */
 function rowsIn(engine: MemoryEngine, { from, to }: EngineRange): readonly (readonly [Buffer, Buffer])[] {
-  return engine.content.slice(from.toString('latin1'), to.toString('latin1'));
+  const rows = engine.content.slice(from.toString('latin1'), to.toString('latin1'));
+  return rows.map(([key, sealed]) => [key, opened(key, sealed)]);
 }
