@@ -226,6 +226,13 @@ export class Cluster {
   }
 
   async stop(): Promise<void> {
+    await this.halt();
+    this.proxies?.close();
+    this.disks?.remove();
+  }
+
+  /** Ends every process and leaves the disks; the pids of those that had to be killed. Safe to call twice. */
+  async halt(): Promise<readonly number[]> {
     clearInterval(this.watch);
     const pids = new Set(this.expected.values());
     for (const child of [this.launcher, ...this.restarted]) {
@@ -240,9 +247,14 @@ export class Cluster {
     }
     this.expected.clear();
     await waitUntil(() => ![...pids].some(isAlive), STOP_MS_MAX, 50);
-    for (const pid of pids) if (isAlive(pid) && this.isOurs(pid)) signal(pid, 'SIGKILL');
-    this.proxies?.close();
-    this.disks?.remove();
+    const left = [...pids].filter((pid) => isAlive(pid) && this.isOurs(pid));
+    for (const pid of left) signal(pid, 'SIGKILL');
+    return left;
+  }
+
+  /** Where the nodes keep their state, node 1 first. */
+  get engineFolders(): readonly string[] {
+    return this.nodes.map((_, index) => join(this.folderOf(nodeName(index + 1)), 'engine'));
   }
 
   private noticeCrashes(): void {

@@ -2,9 +2,11 @@
  * Are the replicas of a cluster alike? Each node is asked for what its own replicas hold (READONLY), key by key.
  *
  * A node answers such a read only when its replica has applied all that was committed when it was asked, so with nobody
- * writing there is one right answer, and it is every node's. Left out: keys that nobody asks for.
+ * writing there is one right answer, and it is every node's. What nobody asks for is seen on the disks, when the nodes are stopped.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { digestsAt } from './engine-digests.js';
+import { type CheckResult, fail, pass } from './report.js';
 import { type Address, RespClient } from './resp-client.js';
 import type { RespReply } from './resp-parser.js';
 
@@ -26,6 +28,21 @@ export async function differences(nodes: readonly Address[], keys: readonly stri
 }
 
 const DIFFERENCES_SHOWN = 20;
+/** As tables are made when nobody says otherwise. */
+const REPLICAS = 3;
+
+/** What the engines of stopped nodes hold: as many equal copies of each slot as it has replicas. */
+export async function compareDisks(engines: readonly string[]): Promise<CheckResult> {
+  const replicas = Math.min(REPLICAS, engines.length);
+  const held = await Promise.all(engines.map((path) => digestsAt(path)));
+  const copies = new Map<string, number>();
+  for (const digest of held.flat()) copies.set(digest, (copies.get(digest) ?? 0) + 1);
+  const slots = held.flat().length / replicas;
+  const isAlike = slots > 0 && [...copies.values()].every((count) => count % replicas === 0);
+  if (isAlike) return pass('disks', `${slots} slots, ${replicas} replicas each with equal digests`);
+  const lines = held.map((digests, at) => `node ${at + 1}: ${[...digests].sort().join(' ')}`);
+  return fail('disks', 'the digests of the stopped nodes differ', lines.join('\n'));
+}
 
 /** What the node's own replicas hold, one text a key. */
 async function readOwn(node: Address, keys: readonly string[]): Promise<string[]> {

@@ -17,6 +17,7 @@ import { readHistory } from './history.js';
 import { formatStrike, Nemesis, planStrikes, type Strike } from './nemesis.js';
 import type { Options, WorkloadName } from './options.js';
 import { Recorder } from './recorder.js';
+import { compareDisks } from './replicas.js';
 import { type CheckResult, fail, formatResult, invalid, overallVerdict, pass } from './report.js';
 import { StaleReadProxy } from './stale-read-proxy.js';
 import { AsyncWorkload } from './workloads/async.js';
@@ -141,7 +142,15 @@ export class Run {
     const results = await runCuts({ workload, context, nemesis, random, print }, this.strikes);
     recorder.fault(DRIVEN, null);
     this.printCounts(recorder, 0);
-    return results;
+    return [...results, await this.stoppedDisks()];
+  }
+
+  /** After a cut's run nobody needs the nodes any more. */
+  private async stoppedDisks(): Promise<CheckResult> {
+    const cluster = this.held.cluster!;
+    const killed = await cluster.halt();
+    if (killed.length > 0) return fail('disks', `had to be killed: ${killed.join(', ')}`);
+    return compareDisks(cluster.engineFolders);
   }
 
   private printCounts(recorder: Recorder, lagMs: number): void {

@@ -4,7 +4,8 @@
  * A lane is one session's way to one group. Commands may be under way to one (leader, term) together, because the stream to
  * it keeps their order; nothing goes to another while the fate of one is open. A definite "not the leader" is
  * tried again, in the order sent, until the deadline; an unknown outcome is told and never tried again, except that a
- * read, which changes nothing, may be. What a later command of the lane has passed is not tried again: it would run out of order.
+ * read, which changes nothing, may be. What would run out of order is not tried again: a write that a later command of the lane has
+ * passed, a read that a later write has; reads may pass each other, as they may in a slot.
  * A read that asks for it is first offered to this node's own replica, whoever leads; refused there, it takes the common road.
  */
 import type { Env, Timer } from '../env.js';
@@ -42,7 +43,7 @@ interface Routed extends Omit<RouteRequest, 'here'> {
   here: boolean;
   readonly sequence: number;
   readonly deadlineMs: number;
-  readonly noLeaderAtMs: number;
+  noLeaderAtMs: number;
 }
 
 export class Router {
@@ -131,8 +132,8 @@ class Lane {
   private underWay = 0;
   /** Refused, to be sent again before anything newer. */
   private again: Routed[] = [];
-  /** The newest request that ran, or may have. */
-  private ranUpTo = 0;
+  /** The newest request of each kind that ran, or may have. */
+  private readonly ranUpTo = { read: 0, write: 0 };
   private waiting = false;
   private timer: Timer | undefined;
 
@@ -192,22 +193,35 @@ class Lane {
 
   private ended(request: Routed, leader: Leadership, outcome: ForwardOutcome): void {
     this.underWay--;
+    if (request.here) this.leaveReplica(request);
+    const { kind, sequence } = request;
     const retry = this.mayRetry(request, leader, outcome);
-    request.here = false;
     if (retry) this.again.push(request);
-    else if (outcome.kind !== 'refused') this.ranUpTo = Math.max(this.ranUpTo, request.sequence);
+    else if (outcome.kind !== 'refused') this.ranUpTo[kind] = Math.max(this.ranUpTo[kind], sequence);
     const passed = this.underWay === 0 ? this.takeAgain() : [];
     if (!retry) request.done(settled(outcome));
     for (const each of passed) each.done({ kind: 'refused', why: 'noLeader' });
     this.drain();
   }
 
-  /** What is to be sent again takes its place; what a later request has passed, and so must not run any more, is returned. */
+  /** The common road begins here: what its own replica took of its time says nothing about a leader. */
+  private leaveReplica(request: Routed): void {
+    request.here = false;
+    const { env, settings } = this.router;
+    request.noLeaderAtMs = Math.min(request.deadlineMs, env.monotonicMs() + settings.noLeaderTimeoutMs);
+  }
+
+  /** What is to be sent again takes its place; what would run out of order, and so must not run any more, is returned. */
   private takeAgain(): readonly Routed[] {
     const again = this.again.sort((a, b) => a.sequence - b.sequence);
     this.again = [];
-    this.queue = [...again.filter(({ sequence }) => sequence > this.ranUpTo), ...this.queue];
-    return again.filter(({ sequence }) => sequence < this.ranUpTo);
+    this.queue = [...again.filter((request) => !this.isPassed(request)), ...this.queue];
+    return again.filter((request) => this.isPassed(request));
+  }
+
+  private isPassed({ kind, sequence }: Routed): boolean {
+    const { read, write } = this.ranUpTo;
+    return sequence < (kind === 'read' ? write : Math.max(read, write));
   }
 
   private mayRetry(request: Routed, leader: Leadership, outcome: ForwardOutcome): boolean {

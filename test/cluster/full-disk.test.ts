@@ -13,6 +13,7 @@ import { DiskedCluster, whyNoDisks } from './disked-cluster.js';
 import { Load } from './load.js';
 
 const skip = whyNoDisks() ?? false;
+const SLOTS = 4;
 const MIB = 1 << 20;
 const MARK = 32 * MIB;
 const WAIT_MS_MAX = 90_000;
@@ -21,7 +22,7 @@ const VALUE = 'v'.repeat(1000);
 function start(environment: Readonly<Record<string, string>> = {}): Promise<DiskedCluster> {
   return DiskedCluster.start({
     mib: 256,
-    args: ['--slots', '4'],
+    args: ['--slots', `${SLOTS}`],
     environment: {
       TALUS_FREE_BYTES_MIN: `${MARK}`,
       TALUS_SEGMENT_BYTES: `${MIB}`,
@@ -113,13 +114,17 @@ test('a snapshot that does not fit is given up, and taken when there is room', {
   const pid = cluster.pidOf('node-3');
   signal(pid, 'SIGKILL');
   await within('node-3 is dead', async () => !isAlive(pid));
+  await within('the others lead all', async () => {
+    const led = await Promise.all([1, 2].map((node) => cluster.metric(node, 'talus_slots_led')));
+    return led[0]! + led[1]! === SLOTS;
+  });
   const client = await cluster.connect(1, 60_000);
   const keys: string[] = [];
   for (let batch = 0; batch < 40; batch++) {
     const names = Array.from({ length: 100 }, (_, i) => `key:${batch}:${i}`);
     // Not to be compressed: it is the room on the disk that counts.
     const sent = names.map((name) => client.call('SET', name, randomBytes(7500).toString('base64')));
-    for (const { kind } of await Promise.all(sent)) assert.equal(kind, 'ok');
+    for (const outcome of await Promise.all(sent)) assert.equal(outcome.kind, 'ok', JSON.stringify(outcome));
     keys.push(...names);
   }
   disked.fill(3, MARK + 6 * MIB);

@@ -10,5 +10,8 @@ for (const workload of ['set-counter', 'register']) {
   test(`twenty power cuts under ${workload}`, { skip, timeout: 1_200_000 }, async (context) => {
     const said = await faultRun(context, 120, '--nemesis', 'power', '--seed', '2', '--workload', workload);
     assert.match(said, /cut 20 \([a-z-]+\): \d+ keys read back/);
+    assert.match(said, /^PASS +disks /m);
+    for (const line of said.split('\n').filter((text) => /^PASS|operations:/.test(text)))
+      context.diagnostic(line);
   });
 }

@@ -13,4 +13,5 @@ test('three power cuts take nothing that was acknowledged', {
   const options = ['--nemesis', 'power', '--seed', '1', '--workload', 'set-counter'];
   const said = await faultRun(context, 18, ...options);
   assert.match(said, /cut 3 \(cut-all\): \d+ keys read back, replicas compared/);
+  assert.match(said, /^PASS +disks /m);
 });

@@ -3,9 +3,9 @@
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { digestsAt } from '../../jepsen-style/engine-digests.js';
 import { waitUntil } from '../../jepsen-style/processes.js';
 import { Balancer } from './balancer.js';
-import { digestsAt } from './engine-digests.js';
 import { type Habits, Load } from './load.js';
 import { run } from './processes.js';
 import { TALUS, TalusCluster } from './talus-cluster.js';

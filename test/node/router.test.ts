@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { bulk } from '../../src/resp/reply.js';
 import { Fleet, GROUP, SELF, type Sent } from './fleet.js';
 
 test('commands to one leader travel together, in order, with the term that they expect', () => {
@@ -170,6 +171,44 @@ test('a read for the own replica goes there whoever leads; refused, it takes the
   assert.deepEqual(fleet.sentWords, []);
   fleet.local[0]!.request.done({ kind: 'refused', why: 'notLeader' });
   assert.deepEqual(fleet.sentWords, ['2: r']);
+});
+
+test('a read that the own replica refuses goes to the leader although a later one of the session was served', () => {
+  const fleet = new Fleet();
+  fleet.leads(2, 5);
+  fleet.ownView = { nodeId: 2, term: 5 };
+  fleet.askHere('due');
+  fleet.askHere('r');
+  fleet.local[1]!.request.done({ kind: 'done', replies: [bulk('ok')] });
+  // It has met a key that is to expire.
+  fleet.local[0]!.request.done({ kind: 'refused', why: 'notLeader' });
+  assert.deepEqual(fleet.sentWords, ['2: due']);
+  fleet.done(fleet.sent[0]!);
+  assert.deepEqual(fleet.answers, ['r -> ok', 'due -> ok']);
+});
+
+test('a read that the own replica refuses late has the whole time to find a leader', async () => {
+  const fleet = new Fleet();
+  fleet.leads(2, 5);
+  fleet.ownView = { nodeId: 2, term: 5 };
+  fleet.askHere('r');
+  await fleet.clock.pass(2500);
+  fleet.ownView = { nodeId: 0, term: 6 };
+  fleet.local[0]!.request.done({ kind: 'refused', why: 'notLeader' });
+  await fleet.clock.pass(1900);
+  assert.deepEqual([fleet.answers, fleet.sentWords], [[], []]);
+  fleet.leads(3, 6);
+  assert.deepEqual(fleet.sentWords, ['3: r']);
+});
+
+test('a write that a later read has passed is refused: it would run after what has not seen it', () => {
+  const fleet = new Fleet();
+  fleet.leads(2, 5);
+  fleet.ask('write', 'w');
+  fleet.ask('read', 'r');
+  fleet.done(fleet.sent[1]!);
+  fleet.refused(fleet.sent[0]!, 'notLeader', { nodeId: 3, term: 6 });
+  assert.deepEqual(fleet.answers, ['r -> ok', 'w -> noLeader']);
 });
 
 test("a read for the own replica waits for the session's writes that are open elsewhere", () => {

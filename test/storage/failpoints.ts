@@ -16,6 +16,7 @@ export const LOG_FAILPOINTS = [
   'segment header append',
   'segment header sync',
   'segment name sync',
+  'bounds',
   'copy append',
   'copy sync',
   'segment remove',

@@ -4,6 +4,7 @@
  * Three moments each: before anything is done; while it is under way, so that nobody can say whether it is done; after it is done and
  * before anybody has heard of it. A listener may end the process, or the world, at any of them.
  */
+import { BOUNDS_FILE } from '../../src/storage/binlog-bounds.js';
 import { BINLOG_FOLDER } from '../../src/storage/binlog-segment.js';
 import type { Engine, EngineWrite } from '../../src/storage/engine.js';
 import type { AppendFile, Files } from '../../src/storage/files.js';
@@ -47,7 +48,8 @@ export function watchedFiles(files: Files, listen: Listener): Files {
     open: async (path) => wrap(path, await files.open(path)),
     read: (path, offset, length) => files.read(path, offset, length),
     readWhole: (path) => files.readWhole(path),
-    writeWhole: (path, bytes) => files.writeWhole(path, bytes),
+    writeWhole: (path, bytes) =>
+      told(listen, path === BOUNDS_FILE ? 'bounds' : undefined, () => files.writeWhole(path, bytes)),
     remove: async (path) => {
       const isSegment = segmentOfPath(path) !== undefined;
       await told(listen, isSegment ? 'segment remove' : undefined, () => files.remove(path));

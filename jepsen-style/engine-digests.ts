@@ -1,10 +1,10 @@
 /** What stopped nodes hold on their disks, as digests: equal replicas have equal ones. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { keyWithoutState, metaKey, nodeAreaRange, stateRange } from '../../src/slot/keys.js';
-import type { Engine, EngineRange } from '../../src/storage/engine.js';
-import { openLevelEngine } from '../../src/storage/level-engine.js';
-import { sealEngine } from '../../src/storage/sealed-engine.js';
+import { keyWithoutState, metaKey, nodeAreaRange, stateRange } from '../src/slot/keys.js';
+import type { Engine, EngineRange } from '../src/storage/engine.js';
+import { openLevelEngine } from '../src/storage/level-engine.js';
+import { sealEngine } from '../src/storage/sealed-engine.js';
 
 /** Of each state that a pointer names in the engine at `path`; there must be no row of another one. */
 export async function digestsAt(path: string): Promise<readonly string[]> {
