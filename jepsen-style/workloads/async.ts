@@ -103,7 +103,7 @@ export class AsyncWorkload implements Workload {
 
   /** A node that is down has told all that it will tell. */
   private async look(context: WorkloadContext, node: number): Promise<void> {
-    const text = await ask(context, node, undefined, ['INFO']);
+    const text = await ask(context, node, ['INFO', 'server', 'async']);
     if (text?.kind !== 'bulk') return;
     const field = (name: string): string =>
       new RegExp(`^${name}:(\\d+)\\r$`, 'm').exec(text.text)?.[1] ?? '0';
@@ -116,35 +116,45 @@ export class AsyncWorkload implements Workload {
     deadlineMs: number,
   ): Promise<ReadonlyMap<string, readonly string[]> | undefined> {
     const lists = new Map<string, readonly string[]>();
-    for (const key of this.lists) {
-      let reply = await ask(context, node, this.table.name, ['LRANGE', key, '0', '-1']);
-      while (reply?.kind !== 'array') {
-        if (performance.now() > deadlineMs) return undefined;
-        await sleep(RETRY_MS);
-        reply = await ask(context, node, this.table.name, ['LRANGE', key, '0', '-1']);
-      }
-      lists.set(
-        key,
-        reply.items.map((item) => (item.kind === 'bulk' ? item.text : '')),
-      );
+    while (lists.size < this.lists.length) {
+      if (performance.now() > deadlineMs) return undefined;
+      const left = this.lists.filter((key) => !lists.has(key));
+      await this.readSome(context, node, left, lists).catch(() => {});
+      if (lists.size < this.lists.length) await sleep(RETRY_MS);
     }
     return lists;
   }
+
+  /** From the node's own replica where it can; what is not answered is left out. */
+  private async readSome(
+    { nodes, timeoutMs }: WorkloadContext,
+    node: number,
+    keys: readonly string[],
+    lists: Map<string, readonly string[]>,
+  ): Promise<void> {
+    const client = await RespClient.connect(nodes[node - 1]!, timeoutMs);
+    const begun = await Promise.all([client.call('SELECT', this.table.name), client.call('READONLY')]);
+    for (const key of begun.every(({ kind }) => kind === 'ok') ? keys : []) {
+      const outcome = await client.call('LRANGE', key, '0', '-1');
+      if (outcome.kind !== 'ok' || outcome.reply.kind !== 'array') break;
+      const { items } = outcome.reply;
+      lists.set(
+        key,
+        items.map((item) => (item.kind === 'bulk' ? item.text : '')),
+      );
+    }
+    client.close();
+  }
 }
 
-/** From the node's own replica where it can; undefined: no answer. */
+/** undefined: no answer. */
 async function ask(
   { nodes, timeoutMs }: WorkloadContext,
   node: number,
-  table: string | undefined,
   args: readonly string[],
 ): Promise<RespReply | undefined> {
   try {
     const client = await RespClient.connect(nodes[node - 1]!, timeoutMs);
-    if (table !== undefined) {
-      void client.call('SELECT', table);
-      void client.call('READONLY');
-    }
     const outcome = await client.call(...args);
     client.close();
     return outcome.kind === 'ok' ? outcome.reply : undefined;
