@@ -1,6 +1,8 @@
 /**
  * An async table under the loss of its leaders: words pushed to lists, each once, so that the answer names its place.
  *
+ * At each node somebody beside the clients pushes to a list of its own, and asks by WAIT after each word whether a majority has it.
+ *
  * The table is made by the harness. While it runs, nodes are asked now and then what they count as cut: the figure is that of
  * one process's life, so each life's last one is added up. In the end every node reads every list from its own replica.
  */
@@ -21,6 +23,9 @@ const SAMPLE_EVERY_MS = 100;
 /** A node that came back counts what it lost when its group has a leader again. */
 const READ_MS_MAX = 60_000;
 const RETRY_MS = 200;
+const WAIT_MS = 1000;
+/** So that its list stays one that is read at once. */
+const CONFIRMED_EVERY_MS = 20;
 
 export class AsyncWorkload implements Workload {
   readonly name = 'async';
@@ -40,6 +45,7 @@ export class AsyncWorkload implements Workload {
     await Promise.all([
       ...clients,
       ...context.nodes.map((_, index) => this.sample(context, index + 1, isOver)),
+      ...context.nodes.map((_, index) => this.confirm(context, index + 1, isOver)),
     ]);
   }
 
@@ -86,10 +92,29 @@ export class AsyncWorkload implements Workload {
     while (!isOver()) await client.perform(lane, this.nextRequest(context));
   }
 
+  /** WAIT speaks of a connection's last write: so one connection, one list, and both commands in one pipeline. */
+  private async confirm(context: WorkloadContext, node: number, isOver: () => boolean): Promise<void> {
+    const client = clientOf(context, node, this.table.name);
+    const [pusher, waiter] = [client.lane(), client.lane()];
+    const { key } = this.begin(context);
+    const others = String(Math.floor(context.nodes.length / 2));
+    while (!isOver()) {
+      const push = this.pushOf(key);
+      const args = ['WAIT', others, String(WAIT_MS)];
+      const wait = { f: 'wait', key, value: push.value, args, valueOf: integerReply };
+      await Promise.all([client.perform(pusher, push), client.perform(waiter, wait)]);
+      await sleep(CONFIRMED_EVERY_MS);
+    }
+    client.close();
+  }
+
   private nextRequest(context: WorkloadContext): Request {
     const at = context.random.below(LISTS);
     if (this.active[at]!.pushes++ >= PUSHES_A_LIST) this.active[at] = this.begin(context);
-    const { key } = this.active[at]!;
+    return this.pushOf(this.active[at]!.key);
+  }
+
+  private pushOf(key: string): Request {
     const value = `w${this.words++}`;
     return { f: 'push', key, value, args: ['RPUSH', key, value], valueOf: integerReply };
   }
