@@ -52,6 +52,8 @@ export class Cluster {
   private readonly expected = new Map<string, number>();
   private readonly restarted = new Set<ChildProcess>();
   private readonly crashed: string[] = [];
+  /** Under load: faults are for its leaders. */
+  private table = 'default';
   private watch: NodeJS.Timeout | undefined;
 
   /** Starts the processes; the cluster can be stopped from now on, and used after `untilReady`. */
@@ -117,7 +119,7 @@ export class Cluster {
     this.watch = setInterval(() => this.noticeCrashes(), WATCH_MS);
   }
 
-  /** In async mode; resolves when every node knows it. */
+  /** In async mode, and the one whose leaders count from now on; resolves when every node knows it. */
   async createTable(name: string, slots: number): Promise<void> {
     const words = ['table', 'create', name, '--mode', 'async', '--slots', `${slots}`];
     words.push('--pm', `127.0.0.1:${this.port + PM_PORT_OFFSETS[0]!}`);
@@ -126,6 +128,7 @@ export class Cluster {
       (await Promise.all(this.nodes.map((node) => knowsTable(node, name)))).every(Boolean);
     if (!(await waitUntil(isKnown, ANSWER_MS_MAX, 100)))
       throw new Error(`not every node knows table ${name}`);
+    this.table = name;
   }
 
   /** Processes that ended although nobody ended them. */
@@ -138,9 +141,10 @@ export class Cluster {
     return this.nodes.flatMap((_, index) => (this.expected.has(nodeName(index + 1)) ? [index + 1] : []));
   }
 
-  /** How many hash slots each node leads, by node number, as a running node tells it. */
+  /** How many hash slots of the table under load each node leads, by node number, as a running node tells it. */
   async leaders(): Promise<Map<number, number>> {
-    const slots = await leadersOf(this.running.map((node) => this.nodes[node - 1]!));
+    const running = this.running.map((node) => this.nodes[node - 1]!);
+    const slots = await leadersOf(running, this.table);
     const counts = new Map<number, number>();
     for (const [port, count] of slots) {
       // Cluster ports are advertised; a RESP port would do as well.

@@ -13,13 +13,14 @@ import { WOKE } from './checkers/wake-reads.js';
 import { type Cluster, nodeName } from './cluster.js';
 import type { Recorder } from './recorder.js';
 
-export const NEMESES = ['none', 'kill', 'pause', 'block', 'reset', 'power'] as const;
+export const NEMESES = ['none', 'kill', 'sever', 'pause', 'block', 'reset', 'power'] as const;
 export type NemesisName = (typeof NEMESES)[number];
 
 export interface Strike {
   readonly kind:
     | 'kill-leader'
     | 'kill-all'
+    | 'sever-leader'
     | 'pause-leader'
     | 'block-leader'
     | 'reset-leader'
@@ -43,6 +44,10 @@ const CUT_DOWN_MS_MAX = 1500;
 const QUIET_SHARE = 0.1;
 const DOWN_MS_MIN = 300;
 const DOWN_MS_MAX = 2500;
+/** Before a severed leader is killed: shorter than an election time-out, so that it leads all along. */
+const SEVERED_MS = 300;
+/** Faster than a stream is dialled again and has delivered much. */
+const SEVER_EVERY_MS = 5;
 /** Of a turn; the rest is for healing and for quiet. */
 const DOWN_SHARE = 0.4;
 /** Longer than a lease and an election time-out: who wakes believes that it still leads. */
@@ -72,7 +77,8 @@ export function planStrikes(
   const atLeaders = count ?? usual;
   const strikes = atLeaders + (nemesis === 'kill' ? 1 : 0);
   const turnMs = (timeMs - firstMs) / strikes;
-  const downMsMax = Math.min(nemesis === 'kill' ? DOWN_MS_MAX : PAUSE_MS_MAX, turnMs * DOWN_SHARE);
+  const isDeath = nemesis === 'kill' || nemesis === 'sever';
+  const downMsMax = Math.min(isDeath ? DOWN_MS_MAX : PAUSE_MS_MAX, turnMs * DOWN_SHARE);
   const downMsMin = Math.min(isSleep ? PAUSE_MS_MIN : DOWN_MS_MIN, downMsMax);
   return Array.from({ length: strikes }, (_, index) => ({
     kind: kindOf(nemesis, index < atLeaders),
@@ -139,7 +145,6 @@ export class Nemesis {
   }
 
   private async breakAndHeal(strike: Strike, victims: readonly number[]): Promise<void> {
-    const names = victims.map(nodeName);
     const [victim] = victims as [number, ...number[]];
     const { kind, downMs } = strike;
     switch (kind) {
@@ -156,6 +161,9 @@ export class Nemesis {
         return;
       case 'reset-leader':
         return this.resetStreams(victim, downMs);
+      case 'sever-leader':
+        await this.sever(victim);
+        return this.killAndRestart(victims, downMs);
       case 'cut-leader':
       case 'cut-majority':
       case 'cut-all':
@@ -164,9 +172,24 @@ export class Nemesis {
         await this.cluster.powerUp(victims);
         return;
       default:
-        await Promise.all(names.map((name) => this.cluster.kill(name)));
-        await sleep(downMs);
-        for (const name of names) this.cluster.restart(name);
+        return this.killAndRestart(victims, downMs);
+    }
+  }
+
+  private async killAndRestart(victims: readonly number[], downMs: number): Promise<void> {
+    const names = victims.map(nodeName);
+    await Promise.all(names.map((name) => this.cluster.kill(name)));
+    await sleep(downMs);
+    for (const name of names) this.cluster.restart(name);
+  }
+
+  /** What the leader logs meanwhile hardly anybody else has: the streams to the others break as soon as they are there. */
+  private async sever(leader: number): Promise<void> {
+    const others = this.cluster.running.filter((node) => node !== leader);
+    const endMs = performance.now() + SEVERED_MS;
+    while (performance.now() < endMs) {
+      this.cluster.resetStreams(others);
+      await sleep(SEVER_EVERY_MS);
     }
   }
 

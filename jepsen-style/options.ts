@@ -46,7 +46,7 @@ export class OptionError extends Error {
 export const USAGE = `npm run jepsen -- [options]
   --time S              seconds of faults for each workload (60)
   --workload W          register, set-counter, wake-read, async or all (all: the first two; the third where nodes sleep)
-  --nemesis N           kill, pause, block, reset, power or none (kill; none with --against); power needs root
+  --nemesis N           kill, sever, pause, block, reset, power or none (kill; none with --against); power needs root
   --strikes N           how many times a leader is struck (as many as the nemesis sees fit)
   --seed N              decides faults and operations (from the clock)
   --program FILE        the talus.js to start (that of this checkout)

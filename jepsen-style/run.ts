@@ -191,7 +191,7 @@ export class Run {
       metadata,
       program,
       nodeSettings: this.nodeSettings(),
-      withPeerProxies: ['reset', 'pause', 'block'].includes(this.options.nemesis),
+      withPeerProxies: ['sever', 'reset', 'pause', 'block'].includes(this.options.nemesis),
       withDisks: this.options.nemesis === 'power',
     });
     this.held.cluster = cluster;

@@ -6,10 +6,10 @@ import type { RespReply } from './resp-parser.js';
 
 const TIMEOUT_MS = 2000;
 
-/** Hash slots led, by the port that each leader advertises, from the first of `nodes` that answers. */
-export async function leadersOf(nodes: readonly Address[]): Promise<Map<number, number>> {
+/** Hash slots led of a table, by the port that each leader advertises, from the first of `nodes` that answers. */
+export async function leadersOf(nodes: readonly Address[], table: string): Promise<Map<number, number>> {
   for (const node of nodes) {
-    const reply = await ask(node, 'CLUSTER', 'SLOTS');
+    const reply = await ask(node, ['SELECT', table], ['CLUSTER', 'SLOTS']);
     if (reply?.kind === 'array' && reply.items.length > 0) return countLeaders(reply.items);
   }
   return new Map();
@@ -17,19 +17,21 @@ export async function leadersOf(nodes: readonly Address[]): Promise<Map<number, 
 
 /** True when the node executes commands; one that is still loading answers too, with an error. */
 export async function serves(node: Address): Promise<boolean> {
-  return (await ask(node, 'GET', 'jepsen-probe')) !== undefined;
+  return (await ask(node, ['GET', 'jepsen-probe'])) !== undefined;
 }
 
 export async function knowsTable(node: Address, name: string): Promise<boolean> {
-  return (await ask(node, 'SELECT', name)) !== undefined;
+  return (await ask(node, ['SELECT', name])) !== undefined;
 }
 
-async function ask(node: Address, ...args: string[]): Promise<RespReply | undefined> {
+/** The last command's reply; undefined unless all were done. */
+async function ask(node: Address, ...commands: (readonly string[])[]): Promise<RespReply | undefined> {
   try {
     const client = await RespClient.connect(node, TIMEOUT_MS);
-    const outcome = await client.call(...args);
+    const outcomes = await Promise.all(commands.map((words) => client.call(...words)));
     client.close();
-    return outcome.kind === 'ok' ? outcome.reply : undefined;
+    const last = outcomes.at(-1);
+    return last?.kind === 'ok' && outcomes.every(({ kind }) => kind === 'ok') ? last.reply : undefined;
   } catch {
     return undefined;
   }

@@ -4,7 +4,8 @@
  * RPUSH answers the list's length, so an acknowledged push has a place. In the end each word that is there stands at the place that
  * was answered. So what is lost with a leader is a suffix of what it had answered: had it lost a word and kept a later one, the
  * later one would stand one place nearer to the front. What is lost may be lost, however much; but who came back says how much:
- * no fewer writes than clients were told were done, and no more than that and those of unknown fate.
+ * no fewer writes than clients were told were done, and no more than that and those of unknown fate. And what WAIT confirmed on a
+ * majority, the leader with it, is not lost.
  */
 import type { Operation } from '../history.js';
 import { type CheckResult, fail, invalid, pass } from '../report.js';
@@ -18,12 +19,17 @@ export interface FinalLists {
   readonly counted: number;
 }
 
-/** `push` operations: `input` is the word, `output` the place. */
+/** `push` operations: `input` is the word, `output` the place. `wait`: of the word pushed before it, and how many others have it. */
 export function checkAsyncLog(operations: readonly Operation[], final: FinalLists): CheckResult[] {
   const pushes = operations.filter(({ f }) => f === 'push');
   const [first] = final.byNode.values();
   if (first === undefined) return [invalid('async-log', 'no list was read at the end')];
-  return [checkPlaces(pushes, first), checkReplicas(final), checkCount(pushes, first, final.counted)];
+  return [
+    checkPlaces(pushes, first),
+    checkReplicas(final),
+    checkCount(pushes, first, final.counted),
+    ...checkWaits(operations, final.byNode.size, first),
+  ];
 }
 
 type Lists = ReadonlyMap<string, readonly string[]>;
@@ -63,6 +69,27 @@ function checkCount(pushes: readonly Operation[], lists: Lists, counted: number)
   return counted >= lost && counted <= lost + doubtful
     ? pass('cut-count', summary)
     : fail('cut-count', summary);
+}
+
+/** Of operations without a WAIT it has nothing to say. */
+function checkWaits(operations: readonly Operation[], nodes: number, lists: Lists): CheckResult[] {
+  const waits = operations.filter(({ f, outcome }) => f === 'wait' && outcome === 'ok');
+  if (waits.length === 0) return [];
+  const there = new Set([...lists.values()].flat());
+  // A word whose push was not answered is not the write that WAIT spoke of.
+  const pushed = new Set(
+    operations.filter(({ f, outcome }) => f === 'push' && outcome === 'ok').map(({ input }) => input),
+  );
+  const others = Math.floor(nodes / 2);
+  const confirmed = waits.filter(({ input, output }) => pushed.has(input) && Number(output) >= others);
+  const lost = confirmed.filter(({ input }) => !there.has(String(input)));
+  const summary = `${confirmed.length} of ${waits.length} words confirmed on a majority, ${lost.length} of them lost`;
+  if (lost.length > 0) return [fail('wait', summary, lost.slice(0, SHOWN_MAX).map(describeWait).join('\n'))];
+  return [confirmed.length > 0 ? pass('wait', summary) : invalid('wait', summary)];
+}
+
+function describeWait({ input, key, output, node }: Operation): string {
+  return `${input} in ${key}, through node ${node}: ${output} others were said to have it`;
 }
 
 function lossesOf(

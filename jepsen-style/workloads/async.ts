@@ -1,6 +1,8 @@
 /**
  * An async table under the loss of its leaders: words pushed to lists, each once, so that the answer names its place.
  *
+ * At each node somebody beside the clients pushes to a list of its own, and asks by WAIT after each word whether a majority has it.
+ *
  * The table is made by the harness. While it runs, nodes are asked now and then what they count as cut: the figure is that of
  * one process's life, so each life's last one is added up. In the end every node reads every list from its own replica.
  */
@@ -21,6 +23,9 @@ const SAMPLE_EVERY_MS = 100;
 /** A node that came back counts what it lost when its group has a leader again. */
 const READ_MS_MAX = 60_000;
 const RETRY_MS = 200;
+const WAIT_MS = 1000;
+/** So that its list stays one that is read at once. */
+const CONFIRMED_EVERY_MS = 20;
 
 export class AsyncWorkload implements Workload {
   readonly name = 'async';
@@ -40,6 +45,7 @@ export class AsyncWorkload implements Workload {
     await Promise.all([
       ...clients,
       ...context.nodes.map((_, index) => this.sample(context, index + 1, isOver)),
+      ...context.nodes.map((_, index) => this.confirm(context, index + 1, isOver)),
     ]);
   }
 
@@ -86,10 +92,29 @@ export class AsyncWorkload implements Workload {
     while (!isOver()) await client.perform(lane, this.nextRequest(context));
   }
 
+  /** WAIT speaks of a connection's last write: so one connection, one list, and both commands in one pipeline. */
+  private async confirm(context: WorkloadContext, node: number, isOver: () => boolean): Promise<void> {
+    const client = clientOf(context, node, this.table.name);
+    const [pusher, waiter] = [client.lane(), client.lane()];
+    const { key } = this.begin(context);
+    const others = String(Math.floor(context.nodes.length / 2));
+    while (!isOver()) {
+      const push = this.pushOf(key);
+      const args = ['WAIT', others, String(WAIT_MS)];
+      const wait = { f: 'wait', key, value: push.value, args, valueOf: integerReply };
+      await Promise.all([client.perform(pusher, push), client.perform(waiter, wait)]);
+      await sleep(CONFIRMED_EVERY_MS);
+    }
+    client.close();
+  }
+
   private nextRequest(context: WorkloadContext): Request {
     const at = context.random.below(LISTS);
     if (this.active[at]!.pushes++ >= PUSHES_A_LIST) this.active[at] = this.begin(context);
-    const { key } = this.active[at]!;
+    return this.pushOf(this.active[at]!.key);
+  }
+
+  private pushOf(key: string): Request {
     const value = `w${this.words++}`;
     return { f: 'push', key, value, args: ['RPUSH', key, value], valueOf: integerReply };
   }
@@ -103,7 +128,7 @@ export class AsyncWorkload implements Workload {
 
   /** A node that is down has told all that it will tell. */
   private async look(context: WorkloadContext, node: number): Promise<void> {
-    const text = await ask(context, node, undefined, ['INFO']);
+    const text = await ask(context, node, ['INFO', 'server', 'async']);
     if (text?.kind !== 'bulk') return;
     const field = (name: string): string =>
       new RegExp(`^${name}:(\\d+)\\r$`, 'm').exec(text.text)?.[1] ?? '0';
@@ -116,35 +141,45 @@ export class AsyncWorkload implements Workload {
     deadlineMs: number,
   ): Promise<ReadonlyMap<string, readonly string[]> | undefined> {
     const lists = new Map<string, readonly string[]>();
-    for (const key of this.lists) {
-      let reply = await ask(context, node, this.table.name, ['LRANGE', key, '0', '-1']);
-      while (reply?.kind !== 'array') {
-        if (performance.now() > deadlineMs) return undefined;
-        await sleep(RETRY_MS);
-        reply = await ask(context, node, this.table.name, ['LRANGE', key, '0', '-1']);
-      }
-      lists.set(
-        key,
-        reply.items.map((item) => (item.kind === 'bulk' ? item.text : '')),
-      );
+    while (lists.size < this.lists.length) {
+      if (performance.now() > deadlineMs) return undefined;
+      const left = this.lists.filter((key) => !lists.has(key));
+      await this.readSome(context, node, left, lists).catch(() => {});
+      if (lists.size < this.lists.length) await sleep(RETRY_MS);
     }
     return lists;
   }
+
+  /** From the node's own replica where it can; what is not answered is left out. */
+  private async readSome(
+    { nodes, timeoutMs }: WorkloadContext,
+    node: number,
+    keys: readonly string[],
+    lists: Map<string, readonly string[]>,
+  ): Promise<void> {
+    const client = await RespClient.connect(nodes[node - 1]!, timeoutMs);
+    const begun = await Promise.all([client.call('SELECT', this.table.name), client.call('READONLY')]);
+    for (const key of begun.every(({ kind }) => kind === 'ok') ? keys : []) {
+      const outcome = await client.call('LRANGE', key, '0', '-1');
+      if (outcome.kind !== 'ok' || outcome.reply.kind !== 'array') break;
+      const { items } = outcome.reply;
+      lists.set(
+        key,
+        items.map((item) => (item.kind === 'bulk' ? item.text : '')),
+      );
+    }
+    client.close();
+  }
 }
 
-/** From the node's own replica where it can; undefined: no answer. */
+/** undefined: no answer. */
 async function ask(
   { nodes, timeoutMs }: WorkloadContext,
   node: number,
-  table: string | undefined,
   args: readonly string[],
 ): Promise<RespReply | undefined> {
   try {
     const client = await RespClient.connect(nodes[node - 1]!, timeoutMs);
-    if (table !== undefined) {
-      void client.call('SELECT', table);
-      void client.call('READONLY');
-    }
     const outcome = await client.call(...args);
     client.close();
     return outcome.kind === 'ok' ? outcome.reply : undefined;

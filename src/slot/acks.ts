@@ -51,29 +51,30 @@ export class Acks {
 
   /** Members may have acknowledged more. */
   look(): void {
-    if (this.waiting.length === 0) return;
-    const { peers } = this.raft;
     this.waiting = this.waiting.filter((question) => {
-      const { index, needed } = question;
-      const lost = !this.has(question);
-      const count = lost ? 0 : countOf(peers, index);
-      if (!lost && count < needed) return true;
-      question.answer({ kind: 'acks', count, lost });
+      const answer = this.answerTo(question);
+      if (!answer.lost && answer.count < question.needed) return true;
+      question.answer(answer);
       return false;
     });
   }
 
   expire(nowMs: number): void {
     if (this.waiting.length === 0) return;
-    const { peers } = this.raft;
     const late = this.waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs);
     this.waiting = this.waiting.filter(({ deadlineMs }) => deadlineMs > nowMs);
-    for (const question of late)
-      question.answer({ kind: 'acks', count: countOf(peers, question.index), lost: false });
+    for (const question of late) question.answer(this.answerTo(question));
   }
 
   refuseAll(): void {
     for (const question of this.waiting.splice(0)) question.answer({ kind: 'refused' });
+  }
+
+  /** Other leaders' entries stand at the same indexes: what the members have there counts only if it is this one. */
+  private answerTo(question: AckQuestion): Extract<AckAnswer, { kind: 'acks' }> {
+    const lost = !this.has(question);
+    const count = lost ? 0 : this.raft.peers.filter(({ match }) => match >= question.index).length;
+    return { kind: 'acks', count, lost };
   }
 
   /** Is the entry, which was answered, in this leader's log? */
@@ -82,8 +83,4 @@ export class Acks {
     const isCommitted = !this.isAsync && index <= status.commitIndex;
     return isCommitted || term === status.term || this.raft.holds(index, term);
   }
-}
-
-function countOf(peers: readonly PeerProgress[], index: number): number {
-  return peers.filter(({ match }) => match >= index).length;
 }

@@ -11,9 +11,6 @@ import { faultRun } from './fault-run.js';
 test('registers under kill -9', (context) =>
   faultRun(context, 12, '--nemesis', 'kill', '--seed', '1', '--workload', 'register').then(() => {}));
 
-test('what an async table loses under kill -9 is a suffix, and is counted', (context) =>
-  faultRun(context, 12, '--nemesis', 'kill', '--seed', '1', '--workload', 'async').then(() => {}));
-
 test('reads that waited for a blocked leader to wake are not stale', (context) =>
   faultRun(context, 20, '--nemesis', 'block', '--seed', '1', '--workload', 'wake-read').then(() => {}));
 

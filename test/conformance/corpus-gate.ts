@@ -40,6 +40,29 @@ export const gateCorpus: readonly Sequence[] = [
      ttl a b`,
   ),
   sequence(
+    'WAIT with words that are no numbers, or none that could be meant: the count is looked at first',
+    `wait
+     wait 1
+     wait 1 2 3
+     wait x 0
+     wait x y
+     wait x -1
+     wait 1.5 0
+     wait +1 0
+     wait 01 0
+     wait "" 0
+     wait 9223372036854775808 0
+     wait -9223372036854775809 0
+     wait 0 x
+     wait 0 1.5
+     wait 0 ""
+     wait 0 -1
+     wait -1 -1
+     wait 1 -9223372036854775808
+     wait 0 9223372036854775808
+     command getkeys wait 1 0`,
+  ),
+  sequence(
     'the connection',
     `ping
      PING hello

@@ -30,5 +30,6 @@ export const rowExceptions: ReadonlyMap<string, string> = new Map([
   ['cluster|slots', 'flag `loading` since Redis 7.2'],
   ['zrank', 'arity 3 in Redis 7.0, -3 since 7.2 (WITHSCORE)'],
   ['zrevrank', 'as above'],
+  ['wait', 'flag `noscript` in Redis 7.0, `blocking` and its category since 7.2'],
   ['command|getkeys', 'arity -4 in Redis 7.0, -3 since 7.2'],
 ]);

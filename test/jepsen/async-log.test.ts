@@ -54,6 +54,18 @@ test('the count is what was lost, and at most what is in doubt beside it', () =>
   assert.equal(verdicts([...ABC, push('d', 'unknown', null)], ['a'], 3)[2], 'pass');
 });
 
+test('a word that WAIT confirmed on a majority is not lost; what it said of a push without an answer counts for nothing', () => {
+  const wait = (word: string, count: number): Operation => ({ ...push(word, 'ok', count), f: 'wait' });
+  const found = (pushes: readonly Operation[], ...waits: Operation[]): string[] =>
+    verdicts([...pushes, ...waits], ['a'], 0).slice(3);
+  assert.deepEqual(found(ABC), []);
+  assert.deepEqual(found(ABC, wait('a', 1), wait('b', 0)), ['pass']);
+  assert.deepEqual(found(ABC, wait('a', 1), wait('b', 1)), ['fail']);
+  const doubtful = [push('a', 'ok', 1), push('b', 'unknown', null)];
+  assert.deepEqual(found(doubtful, wait('a', 1), wait('b', 1)), ['pass']);
+  assert.deepEqual(found(ABC, wait('b', 0)), ['invalid']);
+});
+
 test('without a list read at the end nothing was shown', () => {
   assert.deepEqual(
     checkAsyncLog(ABC, { byNode: new Map(), counted: 0 }).map(({ verdict }) => verdict),

@@ -41,6 +41,15 @@ test('a node sleeps long enough to be succeeded, as often as that fits', () => {
   );
 });
 
+test('as many leaders as asked for are severed and killed', () => {
+  const strikes = planStrikes('sever', 5, 160_000, 20);
+  assert.deepEqual(
+    strikes.map(({ kind }) => kind),
+    Array.from({ length: 20 }, () => 'sever-leader'),
+  );
+  for (const { downMs } of strikes) assert.ok(downMs >= 300 && downMs <= 2500, `${downMs} ms`);
+});
+
 test('a power cut every six seconds: of one, of a majority, of all', () => {
   const strikes = planStrikes('power', 5, 120_000);
   assert.equal(strikes.length, 20);
