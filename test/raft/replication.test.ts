@@ -19,6 +19,29 @@ test('a heartbeat carries a commit clipped to what the follower verified', () =>
   assert.deepEqual([...new Set(told)], [1]);
 });
 
+/** A word of its own for each commit, and its answer, were half of all messages under load. */
+test('followers hear of a commit with the next entries, or a little later, or at once where one of them is asked to read', () => {
+  const network = new Network(3, { settings: { commitNoticeMs: 20 } });
+  network.elect(1);
+  network.advance(50);
+  network.sent.clear();
+  for (const word of ['a', 'b', 'c']) {
+    network.propose(1, word);
+    network.settle();
+  }
+  assert.equal(network.raft(1).status.commitIndex, 4);
+  assert.equal(network.raft(2).status.commitIndex, 3, 'what came with the entry after it');
+  assert.equal(network.sent.get('append'), 6, 'one for each entry and follower');
+  network.advance(40);
+  assert.equal(network.raft(2).status.commitIndex, 4);
+  assert.equal(network.sent.get('append'), 8);
+  network.propose(1, 'd');
+  network.settle();
+  network.raft(2).readIndex(7, network.nowMs);
+  network.settle();
+  assert.equal(network.raft(2).status.commitIndex, 5, 'it could not answer before it knows');
+});
+
 test('a follower lacking everything is found by terms, not entry by entry', () => {
   const network = new Network(3);
   network.elect(1);
