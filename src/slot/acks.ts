@@ -44,8 +44,10 @@ export class Acks {
     return this.waiting.length;
   }
 
+  /** A leader that was succeeded and has not heard of it knows nothing of its successor's writes, least of all that they are lost. */
   add(question: AckQuestion): void {
-    if (this.waiting.length < this.questionsMax) this.waiting.push(question);
+    const isOurs = question.term <= this.raft.status.term;
+    if (isOurs && this.waiting.length < this.questionsMax) this.waiting.push(question);
     else question.answer({ kind: 'refused' });
   }
 

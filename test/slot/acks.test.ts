@@ -41,6 +41,12 @@ test('a lost write counts for nobody, also where its time is over before anybody
   assert.deepEqual(early, [{ kind: 'acks', count: 0, lost: true }]);
 });
 
+// It looked in its own log, and called lost what its successor had just answered.
+test('a leader that was succeeded refuses to speak of a newer leader', () => {
+  const acks = new Acks(source(9, 9), true, 10);
+  assert.deepEqual(asked(acks, 8, 1), [{ kind: 'refused' }]);
+});
+
 test('whoever is one too many is refused', () => {
   const acks = new Acks(source(9), true, 0);
   assert.deepEqual(asked(acks, 7, 1), [{ kind: 'refused' }]);
