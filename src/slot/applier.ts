@@ -95,7 +95,8 @@ export class Applier<R> {
 
   /** Of an async group: these may be applied before they are committed. */
   addWritten(entries: readonly BinlogEntry[]): void {
-    for (const entry of entries) this.written.push(entry);
+    // What is committed may have been applied before this is told.
+    for (const entry of entries) if (entry.index > this.index) this.written.push(entry);
   }
 
   /** It leads no more: nothing new is applied ahead. */
@@ -211,7 +212,8 @@ export class Applier<R> {
     this.index = index;
     this.term = term;
     if (this.replayed[0] === entry) this.replayed = this.replayed.slice(1);
-    if (this.written[0]?.index === index) this.written.shift();
+    // It may have come by another road than the first of these.
+    while (this.written.length > 0 && this.written[0]!.index <= index) this.written.shift();
     this.settle();
     this.host.applied(entry, run);
   }

@@ -22,6 +22,7 @@ import type { BinlogIndex, SegmentInfo } from './binlog-index.js';
 import type { BinlogReader } from './binlog-reader.js';
 import type { StoredRecord } from './binlog-record.js';
 import { BINLOG_FOLDER, segmentPath } from './binlog-segment.js';
+import { isDiskFull } from './disk-full.js';
 import { AMPLE, type Space } from './disk-gauge.js';
 import type { Files } from './files.js';
 import type { Region, ReplicaLog } from './replica-log.js';
@@ -99,12 +100,23 @@ export class BinlogPurge {
     if (this.pins(victim.segment).length > 0) return false;
     const { segments, newestSegment: newest } = this.index;
     const oldest = segments[1]!.segment;
-    await writeBounds(this.files, { oldest, newest });
+    if (!(await this.mayBegin(oldest, newest))) return false;
     this.index.oldestSegment = oldest;
     await this.files.remove(segmentPath(victim.segment));
     await this.files.syncFolder(BINLOG_FOLDER);
     this.index.segments.shift();
     return true;
+  }
+
+  /** False where the disk has no room to say so: then nothing goes, and a later run tries again. */
+  private async mayBegin(oldest: number, newest: number): Promise<boolean> {
+    try {
+      await writeBounds(this.files, { oldest, newest });
+      return true;
+    } catch (why) {
+      if (!isDiskFull(why)) throw why;
+      return false;
+    }
   }
 
   private mayCopy(victim: SegmentInfo, pins: readonly Pin[]): boolean {

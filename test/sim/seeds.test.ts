@@ -79,3 +79,19 @@ test('a world without some of its faults, clients and commands is a world too, a
   assert.equal((await simulate(5, smaller)).traceHash, traceHash);
   assert.ok(faults.length <= 2);
 });
+
+/** Long worlds that once failed, as far as no smaller test retells them. */
+const PAST_FAILURES: readonly { readonly seed: number; readonly what: string }[] = [
+  {
+    seed: 533,
+    what: 'a leader of an async group kept written entries that had been applied as committed ones',
+  },
+  { seed: 929, what: 'a log that could not say for want of room that it begins later stopped its process' },
+  { seed: 1436, what: 'as 533, of another group' },
+];
+
+for (const { seed, what } of PAST_FAILURES) {
+  test(`seed ${seed}: ${what}`, async () => {
+    await simulate(seed);
+  });
+}
