@@ -19,8 +19,8 @@ interface Case extends Omit<CrashPoint, 'effect'> {
 
 const CASES: readonly Case[] = [
   { who: 'one', mode: 'torn', every: 1 },
-  { who: 'all', mode: 'torn', every: 1 },
-  { who: 'one', mode: 'stop', every: 1 },
+  { who: 'all', mode: 'torn', every: 3 },
+  { who: 'one', mode: 'stop', every: 2 },
   { who: 'one', mode: 'drop', every: 5 },
   { who: 'all', mode: 'drop', every: 5 },
 ];

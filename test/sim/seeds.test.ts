@@ -8,7 +8,7 @@ import { jobsOf, runBatch } from './batch.js';
 import { simulate } from './simulate.js';
 import { Totals } from './totals.js';
 
-const SEEDS = 300;
+const SEEDS = 200;
 
 /** What so many seeds must have met, or they prove little. */
 const MUST_HAVE_MET = [
