@@ -38,11 +38,11 @@ const LINES_MAX = 330;
 const FUNCTION_LINES_MAX = 60;
 /** Longer for now; these only ever shrink. A file that fits leaves the list. */
 const LONGER_FILES: Readonly<Record<string, number>> = {
-  'node/node.ts': 430,
+  'node/node.ts': 420,
   'node/session.ts': 346,
   'raft/log.ts': 340,
-  'raft/raft.ts': 400,
-  'slot/slot.ts': 480,
+  'raft/raft.ts': 399,
+  'slot/slot.ts': 463,
 };
 
 /** Started from outside; the second engine, which the simulated world is built on; and trees, until collections stand on them. */

@@ -13,7 +13,7 @@ import { TopologyView } from '../../src/node/topology.js';
 import type { MemberId, Message } from '../../src/raft/message.js';
 import type { Reply } from '../../src/resp/reply.js';
 import type { GroupInfo, GroupMember } from '../../src/rpc/topology.js';
-import { decodeBirth, encodeBirth, memberOf } from '../../src/slot/birth.js';
+import { decodeBirth, memberOf } from '../../src/slot/birth.js';
 import { Checkpointer } from '../../src/slot/checkpoint.js';
 import { Pump } from '../../src/slot/pump.js';
 import type { RecoveredReplica } from '../../src/storage/binlog.js';
@@ -23,6 +23,7 @@ import { VirtualClock } from '../pm/virtual-env.js';
 import { SimFiles } from '../sim/sim-files.js';
 import { HandBinlog, noSnapshots, SETTINGS } from '../slot/group.js';
 import { CHECKPOINT } from '../slot/home.js';
+import { recoveredReplica } from './recovered.js';
 
 const SELF = 1;
 const GROUP = 10;
@@ -106,21 +107,8 @@ function group(incarnation: number, groupId = GROUP, nodes: readonly number[] = 
 }
 
 function recovered(replicaId: number, more: Partial<RecoveredReplica>, groupId = GROUP): RecoveredReplica {
-  return {
-    replicaId,
-    birth: encodeBirth({ groupId, tableId: 4, slot: 0, memberId: FIRST, voters: [1, 2, 3] }),
-    tombstone: undefined,
-    snapshot: undefined,
-    hardState: { term: 9, votedFor: 0, commit: 0 },
-    compactedIndex: 0,
-    compactedTerm: 0,
-    terms: [],
-    lastIndex: 0,
-    entries: [],
-    ledTerms: [],
-    damaged: undefined,
-    ...more,
-  };
+  const hardState = { term: 9, votedFor: 0, commit: 0 };
+  return recoveredReplica(replicaId, { groupId, memberId: FIRST, voters: [1, 2, 3] }, { hardState, ...more });
 }
 
 test('a damaged replica says nothing, is told as lost, and goes on the word of any leader; then the new member is born', async () => {

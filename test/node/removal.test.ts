@@ -12,7 +12,7 @@ import { TopologyView } from '../../src/node/topology.js';
 import type { MemberId, Message } from '../../src/raft/message.js';
 import type { Reply } from '../../src/resp/reply.js';
 import type { GroupInfo, GroupMember } from '../../src/rpc/topology.js';
-import { decodeBirth, encodeBirth, memberOf } from '../../src/slot/birth.js';
+import { decodeBirth, memberOf } from '../../src/slot/birth.js';
 import { Checkpointer } from '../../src/slot/checkpoint.js';
 import { Pump } from '../../src/slot/pump.js';
 import type { RecoveredReplica } from '../../src/storage/binlog.js';
@@ -20,6 +20,7 @@ import { MemoryEngine } from '../../src/storage/memory-engine.js';
 import { VirtualClock } from '../pm/virtual-env.js';
 import { HandBinlog, noSnapshots, SETTINGS } from '../slot/group.js';
 import { CHECKPOINT } from '../slot/home.js';
+import { recoveredReplica } from './recovered.js';
 
 const SELF = 4;
 const GROUP = 10;
@@ -97,21 +98,7 @@ function members(...incarnations: readonly number[]): readonly GroupMember[] {
 
 /** A member that was born here and never got anything. */
 function recoveredEmpty(given: Partial<RecoveredReplica>): RecoveredReplica {
-  return {
-    replicaId: 1,
-    birth: encodeBirth({ groupId: GROUP, tableId: 4, slot: 0, memberId: FIRST, voters: [] }),
-    tombstone: undefined,
-    snapshot: undefined,
-    hardState: { term: 0, votedFor: 0, commit: 0 },
-    compactedIndex: 0,
-    compactedTerm: 0,
-    ledTerms: [],
-    terms: [],
-    lastIndex: 0,
-    entries: [],
-    damaged: undefined,
-    ...given,
-  };
+  return recoveredReplica(1, { groupId: GROUP, memberId: FIRST, voters: [] }, given);
 }
 
 test('a wished member is born when a leader speaks to it: empty, without a vote, its birth durable before it answers', async () => {

@@ -5,7 +5,7 @@ import { stateMachine } from '../../src/commands/state-machine.js';
 import { Replicas } from '../../src/node/replicas.js';
 import { TopologyView } from '../../src/node/topology.js';
 import type { Reply } from '../../src/resp/reply.js';
-import { decodeBirth, encodeBirth } from '../../src/slot/birth.js';
+import { decodeBirth } from '../../src/slot/birth.js';
 import { Checkpointer } from '../../src/slot/checkpoint.js';
 import { Pump } from '../../src/slot/pump.js';
 import { readStoredStates } from '../../src/slot/states.js';
@@ -14,6 +14,7 @@ import { MemoryEngine } from '../../src/storage/memory-engine.js';
 import { VirtualClock } from '../pm/virtual-env.js';
 import { HandBinlog, noSnapshots, SETTINGS } from '../slot/group.js';
 import { CHECKPOINT } from '../slot/home.js';
+import { recoveredReplica } from './recovered.js';
 
 const SELF = 1;
 
@@ -124,25 +125,8 @@ test('a table that is merely missing loses nothing; one that is named as dropped
 });
 
 test('what was buried or is damaged stays shut after a restart, and is not born again', async () => {
-  const recovered = (
-    replicaId: number,
-    groupId: number,
-    more: Partial<RecoveredReplica>,
-  ): RecoveredReplica => ({
-    replicaId,
-    birth: encodeBirth({ groupId, tableId: 4, slot: 0, memberId: SELF, voters: [SELF] }),
-    tombstone: undefined,
-    snapshot: undefined,
-    hardState: { term: 0, votedFor: 0, commit: 0 },
-    compactedIndex: 0,
-    compactedTerm: 0,
-    ledTerms: [],
-    terms: [],
-    lastIndex: 0,
-    entries: [],
-    damaged: undefined,
-    ...more,
-  });
+  const recovered = (replicaId: number, groupId: number, more: Partial<RecoveredReplica>): RecoveredReplica =>
+    recoveredReplica(replicaId, { groupId, memberId: SELF, voters: [SELF] }, more);
   const ground = new Ground();
   await ground.replicas.reopen(recovered(1, 10, { tombstone: Buffer.from('x') }), undefined);
   await ground.replicas.reopen(recovered(2, 11, { damaged: 'a frame is missing' }), undefined);
