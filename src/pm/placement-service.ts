@@ -16,6 +16,7 @@ import {
   type SessionRequest,
   type SessionResponse,
 } from '../rpc/placement-wire.js';
+import { HeardReplicas, type ReportNews } from '../rpc/report-news.js';
 import type { Topology, TransferOrder } from '../rpc/topology.js';
 import type { Calls } from './calls.js';
 import { PmError } from './errors.js';
@@ -53,6 +54,7 @@ class StreamSession implements NodeSession {
   private ended = false;
   private waiting: Topology | undefined;
   private blocked = false;
+  private readonly heard = new HeardReplicas();
 
   constructor(
     private readonly stream: Stream,
@@ -95,7 +97,7 @@ class StreamSession implements NodeSession {
     this.attached = true;
   }
 
-  private report(report: ReturnType<typeof decodeReport>): void {
+  private report(report: ReportNews): void {
     if (!this.attached) throw new PmError('INVALID_ARGUMENT', 'report: sent before hello');
     if (report.nodeId !== this.nodeId) {
       throw new PmError(
@@ -103,7 +105,7 @@ class StreamSession implements NodeSession {
         `report: of node ${report.nodeId} in a session of node ${this.nodeId}`,
       );
     }
-    this.options.manager.report(report);
+    this.options.manager.report(this.heard.wholeOf(report));
   }
 
   private write(message: SessionResponse): void {

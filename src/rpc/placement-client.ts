@@ -6,7 +6,7 @@
  * Several addresses are tried in turn; a PM that does not lead names the one that does, which is tried at once. Back-off
  * doubles, with jitter, up to a bound, and starts anew after a session that stood.
  *
- * Reports are coalesced: at most one is on its way, and of those that come meanwhile only the newest is sent.
+ * Reports are coalesced: at most one is on its way, and of those that come meanwhile only the newest is sent, and of it what is news.
  */
 import { type ClientDuplexStream, type ServiceDefinition, status } from '@grpc/grpc-js';
 import type { Env, Timer } from '../env.js';
@@ -23,6 +23,7 @@ import {
   type SessionRequest,
   type SessionResponse,
 } from './placement-wire.js';
+import { ToldReplicas } from './report-news.js';
 import type { Boot, NodeReport, PlacementClient, PlacementHandlers } from './topology.js';
 
 export interface PlacementClientOptions {
@@ -62,6 +63,7 @@ export class GrpcPlacementClient implements PlacementClient {
   private timer: Timer | undefined;
   private newestReport: NodeReport | undefined;
   private reportOnItsWay = false;
+  private told = new ToldReplicas();
   private lastFailure = '';
 
   constructor(private readonly options: PlacementClientOptions) {
@@ -127,6 +129,7 @@ export class GrpcPlacementClient implements PlacementClient {
     const session = channel.duplex<SessionRequest, SessionResponse>('Session');
     this.session = session;
     this.reportOnItsWay = false;
+    this.told = new ToldReplicas();
     const isCurrent = (): boolean => this.session === session;
     session.on('data', (message: SessionResponse) => {
       if (isCurrent()) this.take(message);
@@ -166,7 +169,7 @@ export class GrpcPlacementClient implements PlacementClient {
     if (!this.isUp || !session || !newestReport || this.reportOnItsWay) return;
     this.newestReport = undefined;
     this.reportOnItsWay = true;
-    session.write({ report: encodeReport(newestReport) }, () => {
+    session.write({ report: encodeReport(this.told.newsOf(newestReport)) }, () => {
       if (this.session !== session) return;
       this.reportOnItsWay = false;
       this.sendReport();

@@ -3,13 +3,13 @@
  */
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { loadProto, type PackageDefinition, serviceDefinition } from './proto.js';
+import type { ReportNews } from './report-news.js';
 import type {
   Boot,
   DamagedMember,
   GroupInfo,
   GroupMember,
   NodeInfo,
-  NodeReport,
   ReplicaReport,
   ReportedConfiguration,
   TableInfo,
@@ -55,7 +55,7 @@ export interface SessionResponse {
 export type WireRole = `REPLICA_ROLE_${'UNSPECIFIED' | Uppercase<ReplicaReport['role']>}`;
 export type WireMode = `TABLE_MODE_${'UNSPECIFIED' | Uppercase<TableInfo['mode']>}`;
 
-export interface WireReport extends Omit<NodeReport, 'replicas'> {
+export interface WireReport extends Omit<ReportNews, 'replicas'> {
   readonly replicas: readonly WireReplica[];
   readonly damaged: readonly DamagedMember[];
 }
@@ -93,7 +93,7 @@ export function placementService(): ServiceDefinition {
   return serviceDefinition(loadPlacementProto(), 'talus.placement.v1.PlacementService');
 }
 
-export function encodeReport(report: NodeReport): WireReport {
+export function encodeReport(report: ReportNews): WireReport {
   return {
     ...report,
     damaged: report.damaged ?? [],
@@ -101,12 +101,13 @@ export function encodeReport(report: NodeReport): WireReport {
   };
 }
 
-export function decodeReport(report: WireReport): NodeReport {
+export function decodeReport(report: WireReport): ReportNews {
   return {
     nodeId: report.nodeId,
     epoch: report.epoch,
     pid: report.pid,
     replicas: report.replicas.map(decodeReplica),
+    goneGroupIds: report.goneGroupIds,
     ...(report.damaged.length > 0 && { damaged: report.damaged.map(plainDamaged) }),
   };
 }

@@ -11,7 +11,8 @@ import {
   type SessionRequest,
   type SessionResponse,
 } from '../../src/rpc/placement-wire.js';
-import type { NodeReport, Topology } from '../../src/rpc/topology.js';
+import type { ReportNews } from '../../src/rpc/report-news.js';
+import type { Topology } from '../../src/rpc/topology.js';
 
 const PLAIN = { noNullPrototype: true } as const;
 const id = fc.integer({ min: 1, max: 2 ** 32 });
@@ -46,15 +47,15 @@ const replica = {
   keys: id,
 };
 const configuration = fc.record({ voters: members, learners: fc.array(member), joint: fc.boolean() }, PLAIN);
-const report: fc.Arbitrary<NodeReport> = fc
+const report: fc.Arbitrary<ReportNews> = fc
   .array(
     fc.oneof(
       fc.record({ ...replica, role: fc.constant('leader' as const), configuration }, PLAIN),
       fc.record({ ...replica, role: fc.constantFrom('follower', 'candidate', 'learner') }, PLAIN),
-    ) as fc.Arbitrary<NodeReport['replicas'][number]>,
+    ) as fc.Arbitrary<ReportNews['replicas'][number]>,
     { maxLength: 4 },
   )
-  .map((replicas) => ({ nodeId: 2, epoch: 3, pid: 4, replicas }));
+  .map((replicas) => ({ nodeId: 2, epoch: 3, pid: 4, replicas, goneGroupIds: [5, 6] }));
 
 const { requestSerialize, requestDeserialize, responseSerialize, responseDeserialize } =
   placementService().Session!;
