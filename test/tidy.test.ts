@@ -40,8 +40,8 @@ const FUNCTION_LINES_MAX = 60;
 const LONGER_FILES: Readonly<Record<string, number>> = {
   'node/node.ts': 420,
   'node/session.ts': 346,
-  'raft/log.ts': 340,
-  'raft/raft.ts': 399,
+  'raft/log.ts': 338,
+  'raft/raft.ts': 397,
   'slot/slot.ts': 463,
 };
 

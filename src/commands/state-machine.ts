@@ -45,10 +45,12 @@ function read(view: View, argv: Args, ctx: ReadContext): Reply {
   if (gated.kind === 'refused') return gated.reply;
   const { row } = gated;
   if (!isRead(row)) return error(INTERNAL_ERROR);
-  return attempt(() => {
+  try {
     row.parse?.(argv);
     return row.read(view, argv, ctx);
-  }).reply;
+  } catch (thrown) {
+    return failure(thrown);
+  }
 }
 
 function apply(txn: Txn, argv: Args, ctx: WriteContext): Outcome {
@@ -56,10 +58,12 @@ function apply(txn: Txn, argv: Args, ctx: WriteContext): Outcome {
   if (gated.kind === 'refused') return { reply: gated.reply, failed: true };
   const { row } = gated;
   if (!isWrite(row) && !isRead(row)) return { reply: error(INTERNAL_ERROR), failed: true };
-  return attempt(() => {
+  try {
     row.parse?.(argv);
-    return isWrite(row) ? row.write(txn, argv, ctx) : row.read(txn, argv, ctx);
-  });
+    return { reply: isWrite(row) ? row.write(txn, argv, ctx) : row.read(txn, argv, ctx), failed: false };
+  } catch (thrown) {
+    return { reply: failure(thrown), failed: true };
+  }
 }
 
 function keys(argv: Args): readonly Buffer[] {
@@ -67,12 +71,7 @@ function keys(argv: Args): readonly Buffer[] {
   return row === undefined ? [] : keysOf(row, argv);
 }
 
-function attempt(run: () => Reply): Outcome {
-  try {
-    return { reply: run(), failed: false };
-  } catch (thrown) {
-    if (thrown instanceof PageFault || thrown instanceof InvariantError) throw thrown;
-    const text = thrown instanceof CommandError ? thrown.message : INTERNAL_ERROR;
-    return { reply: error(text), failed: true };
-  }
+function failure(thrown: unknown): Reply {
+  if (thrown instanceof PageFault || thrown instanceof InvariantError) throw thrown;
+  return error(thrown instanceof CommandError ? thrown.message : INTERNAL_ERROR);
 }

@@ -19,7 +19,8 @@ export interface LeaderSources {
   ask(nodeId: number, groupId: number, answer: (leader: Leadership) => void): void;
 }
 
-interface Known extends Leadership {
+interface Known {
+  readonly leader: Leadership;
   readonly sinceMs: number;
 }
 
@@ -36,18 +37,18 @@ export class Leaders {
   ) {}
 
   of(groupId: number): Leadership | undefined {
-    const leader = this.known.get(groupId);
-    if (leader === undefined || leader.nodeId === 0) return undefined;
-    return { nodeId: leader.nodeId, term: leader.term };
+    const leader = this.known.get(groupId)?.leader;
+    return leader?.nodeId === 0 ? undefined : leader;
   }
 
   /** Takes in what someone said; older terms are no news. */
   learn(groupId: number, leader: Leadership): void {
     const before = this.known.get(groupId);
-    if (before !== undefined && leader.term < before.term && !this.isOutdated(before)) return;
+    if (before !== undefined && leader.term < before.leader.term && !this.isOutdated(before)) return;
     // Within a term there is one leader: "nobody yet" is no news either.
-    if (before !== undefined && leader.term === before.term && leader.nodeId === 0) return;
-    this.known.set(groupId, { ...leader, sinceMs: this.env.monotonicMs() });
+    if (before !== undefined && leader.term === before.leader.term && leader.nodeId === 0) return;
+    const { nodeId, term } = leader;
+    this.known.set(groupId, { leader: { nodeId, term }, sinceMs: this.env.monotonicMs() });
     if (leader.nodeId === 0) return;
     const waiting = this.waiting.get(groupId);
     this.waiting.delete(groupId);
@@ -56,7 +57,7 @@ export class Leaders {
 
   /** This leader refused or cannot be reached: do not go there again on the same knowledge. */
   doubt(groupId: number, leader: Leadership): void {
-    const known = this.known.get(groupId);
+    const known = this.known.get(groupId)?.leader;
     if (known?.nodeId === leader.nodeId && known.term === leader.term) this.known.delete(groupId);
   }
 
@@ -66,7 +67,8 @@ export class Leaders {
   }
 
   forgetNode(nodeId: number): void {
-    for (const [groupId, leader] of [...this.known]) if (leader.nodeId === nodeId) this.known.delete(groupId);
+    for (const [groupId, { leader }] of [...this.known])
+      if (leader.nodeId === nodeId) this.known.delete(groupId);
   }
 
   /** Calls `wake` once when a leader is known; meanwhile members are asked in turn. */
@@ -82,8 +84,8 @@ export class Leaders {
     this.waiting.get(groupId)?.delete(wake);
   }
 
-  private isOutdated({ nodeId, sinceMs }: Known): boolean {
-    return nodeId === 0 && this.env.monotonicMs() - sinceMs > NOBODY_BELIEVED_MS;
+  private isOutdated({ leader, sinceMs }: Known): boolean {
+    return leader.nodeId === 0 && this.env.monotonicMs() - sinceMs > NOBODY_BELIEVED_MS;
   }
 
   private askSoon(delayMs: number): void {

@@ -172,7 +172,7 @@ export class Replicas {
   receive(groupId: number, message: Message): void {
     const slot = this.byGroup.get(groupId);
     if (slot?.birth.memberId === message.to) {
-      if (this.spaces.takes(message, slot.status.role)) slot.receive(message);
+      if (this.spaces.takes(message, slot.raft.kind)) slot.receive(message);
     } else if (isLeaders(message) && this.mayBeBorn(groupId, message.to)) this.called(groupId, message);
   }
 
@@ -212,7 +212,7 @@ export class Replicas {
     if (slot === undefined) return { nodeId: 0, term: 0 };
     const isGoing = this.view.wish(groupId)?.includes(slot.birth.memberId) === false;
     if (isGoing && !slot.isLeader) return { nodeId: 0, term: 0 };
-    return { nodeId: slot.leaderNodeId, term: slot.status.term };
+    return { nodeId: slot.leaderNodeId, term: slot.raft.term };
   }
 
   standing(groupId: number, memberId: MemberId, memberTerm: number): Standing {

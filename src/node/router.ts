@@ -13,7 +13,7 @@ import type { Reply } from '../resp/reply.js';
 import type { LogPlace } from '../slot/applier.js';
 import type { CommandGroup } from '../slot/entry.js';
 import { HASH_SLOTS } from '../slot/hash.js';
-import type { RefusalReason } from '../slot/requests.js';
+import type { Outcome, RefusalReason, SlotRequest } from '../slot/requests.js';
 import type { Forwarder, ForwardOutcome, Leadership, LocalSlots } from './forwarder.js';
 import type { Leaders } from './leaders.js';
 
@@ -39,11 +39,27 @@ export interface RouterSettings {
   readonly noLeaderTimeoutMs: number;
 }
 
-interface Routed extends Omit<RouteRequest, 'here'> {
-  here: boolean;
-  readonly sequence: number;
-  readonly deadlineMs: number;
-  noLeaderAtMs: number;
+/** A request on its way: also the very one that a slot of this node takes. Sent again, it is the same; its fate is open once at a time. */
+class Routed implements SlotRequest<Reply> {
+  /** Where it was sent last. */
+  leader = NO_LEADER;
+
+  constructor(
+    private readonly lane: Lane,
+    readonly session: string,
+    readonly kind: 'read' | 'write',
+    public here: boolean,
+    readonly group: CommandGroup,
+    readonly sequence: number,
+    readonly deadlineMs: number,
+    public noLeaderAtMs: number,
+    readonly answer: (outcome: RouteOutcome) => void,
+  ) {}
+
+  /** By a slot of this node. */
+  done(outcome: Outcome<Reply>): void {
+    this.lane.endedHere(this, outcome);
+  }
 }
 
 export class Router {
@@ -80,24 +96,24 @@ export class RouterSession {
     let lane = this.lanes.get(groupId);
     if (lane === undefined) {
       if (this.lanes.size >= LANES_MAX) this.dropIdleLanes();
-      lane = new Lane(this.router, this.name, groupId);
+      lane = new Lane(this.router, this, groupId);
       this.lanes.set(groupId, lane);
     }
     const nowMs = this.router.env.monotonicMs();
     const { requestTimeoutMs, noLeaderTimeoutMs } = this.router.settings;
-    lane.submit({
-      kind: request.kind,
-      here: request.here,
-      group: request.group,
-      done: (outcome) => {
-        if (outcome.kind === 'done' && outcome.at !== undefined) this.wrote(groupId, outcome.at);
-        request.done(outcome);
-        if (--this.unanswered === 0 && this.whenAnswered.length > 0) this.allAnswered();
-      },
-      sequence: ++this.sequence,
-      deadlineMs: nowMs + requestTimeoutMs,
-      noLeaderAtMs: nowMs + Math.min(noLeaderTimeoutMs, requestTimeoutMs),
-    });
+    const { kind, here, group, done } = request;
+    const deadlineMs = nowMs + requestTimeoutMs;
+    const noLeaderAtMs = nowMs + Math.min(noLeaderTimeoutMs, requestTimeoutMs);
+    lane.submit(
+      new Routed(lane, this.name, kind, here, group, ++this.sequence, deadlineMs, noLeaderAtMs, done),
+    );
+  }
+
+  /** The end of a request's road. */
+  settle(groupId: number, request: Routed, outcome: RouteOutcome): void {
+    if (outcome.kind === 'done' && outcome.at !== undefined) this.wrote(groupId, outcome.at);
+    request.answer(outcome);
+    if (--this.unanswered === 0 && this.whenAnswered.length > 0) this.allAnswered();
   }
 
   /** Resolves when all that was asked so far is answered. */
@@ -139,7 +155,7 @@ class Lane {
 
   constructor(
     private readonly router: Router,
-    private readonly session: string,
+    private readonly session: RouterSession,
     private readonly groupId: number,
   ) {}
 
@@ -174,33 +190,30 @@ class Lane {
 
   private send(request: Routed, leader: Leadership): void {
     this.underWay++;
-    const { session, groupId, router } = this;
-    const { kind, here, group, deadlineMs } = request;
-    const done = (outcome: ForwardOutcome): void => this.ended(request, leader, outcome);
-    if (leader.nodeId !== router.nodeId()) {
-      return router.forwarder.send(
-        leader.nodeId,
-        groupId,
-        leader.term,
-        { session, kind, here, group, deadlineMs },
-        done,
-      );
-    }
-    const local = (outcome: Parameters<Parameters<LocalSlots['execute']>[1]['done']>[0]): void =>
-      done(outcome.kind === 'refused' ? { ...outcome, leader: router.local.leadership(groupId) } : outcome);
-    router.local.execute(groupId, { session, kind, here, group, deadlineMs, done: local }, leader.term);
+    request.leader = leader;
+    const { groupId, router } = this;
+    const { nodeId, term } = leader;
+    if (nodeId === router.nodeId()) router.local.execute(groupId, request, term);
+    else router.forwarder.send(nodeId, groupId, term, request, (outcome) => this.ended(request, outcome));
   }
 
-  private ended(request: Routed, leader: Leadership, outcome: ForwardOutcome): void {
+  /** By a slot of this node, which knows who leads instead. */
+  endedHere(request: Routed, outcome: Outcome<Reply>): void {
+    if (outcome.kind !== 'refused') return this.ended(request, outcome);
+    this.ended(request, { ...outcome, leader: this.router.local.leadership(this.groupId) });
+  }
+
+  private ended(request: Routed, outcome: ForwardOutcome): void {
     this.underWay--;
+    const { leader } = request;
     if (request.here) this.leaveReplica(request);
     const { kind, sequence } = request;
     const retry = this.mayRetry(request, leader, outcome);
     if (retry) this.again.push(request);
     else if (outcome.kind !== 'refused') this.ranUpTo[kind] = Math.max(this.ranUpTo[kind], sequence);
-    const passed = this.underWay === 0 ? this.takeAgain() : [];
-    if (!retry) request.done(settled(outcome));
-    for (const each of passed) each.done({ kind: 'refused', why: 'noLeader' });
+    const passed = this.underWay === 0 && this.again.length > 0 ? this.takeAgain() : [];
+    if (!retry) this.session.settle(this.groupId, request, settled(outcome));
+    for (const each of passed) this.refuse(each);
     this.drain();
   }
 
@@ -267,9 +280,15 @@ class Lane {
     const nowMs = this.router.env.monotonicMs();
     const late = this.queue.filter((request) => request.noLeaderAtMs <= nowMs);
     this.queue = this.queue.filter((request) => request.noLeaderAtMs > nowMs);
-    for (const request of late) request.done({ kind: 'refused', why: 'noLeader' });
+    for (const request of late) this.refuse(request);
+  }
+
+  private refuse(request: Routed): void {
+    this.session.settle(this.groupId, request, { kind: 'refused', why: 'noLeader' });
   }
 }
+
+const NO_LEADER: Leadership = { nodeId: 0, term: 0 };
 
 /** Whoever was asked did not lead, to the end: as if there were no leader. */
 function settled(outcome: ForwardOutcome): RouteOutcome {

@@ -15,7 +15,7 @@
  */
 import { invariant } from '../assert.js';
 import type { Entry, Index, SnapshotMark, Term } from './message.js';
-import type { LogStart } from './ready.js';
+import type { LogStart, RaftSettings } from './ready.js';
 import { entryBytes, MemoryTail } from './tail.js';
 import { TermRuns } from './terms.js';
 
@@ -46,22 +46,20 @@ export class RaftLog {
   private handed: HandedBatch[] = [];
   private readonly tail: MemoryTail;
   private readonly terms: TermRuns;
-  private readonly memoryBytesMax: number;
 
-  constructor(start: LogStart, appliedIndex: Index, commitHint: Index, memoryBytesMax: number) {
+  constructor(
+    start: LogStart,
+    appliedIndex: Index,
+    commitHint: Index,
+    private readonly settings: Pick<RaftSettings, 'memoryBytesMax'>,
+  ) {
     const { compactedIndex, compactedTerm, lastIndex } = start;
     const follows = appliedIndex >= compactedIndex && appliedIndex <= lastIndex;
     const range = { appliedIndex, compactedIndex, lastIndex };
     invariant(follows, 'the log must hold what follows the state', range);
     const firstRun = start.terms[0];
-    invariant(
-      firstRun === undefined || firstRun.term >= compactedTerm,
-      'the kept log is older than its start',
-      {
-        compactedTerm,
-        firstRun,
-      },
-    );
+    const begins = firstRun === undefined || firstRun.term >= compactedTerm;
+    invariant(begins, 'the kept log is older than its start', { compactedTerm, firstRun });
     this.compactedIndex = compactedIndex;
     this.compactedTerm = compactedTerm;
     this.lastIndex = lastIndex;
@@ -69,7 +67,6 @@ export class RaftLog {
     this.deliveredIndex = appliedIndex;
     this.savedIndex = lastIndex;
     this.handedIndex = lastIndex;
-    this.memoryBytesMax = memoryBytesMax;
     this.terms = new TermRuns(start.terms);
     this.tail = this.recoverTail(start);
     // A torn last batch may have kept the hint and lost the entries it spoke of; nobody was told of them.
@@ -317,7 +314,8 @@ export class RaftLog {
 
   private trimMemory(): void {
     const disposable = Math.min(this.appliedIndex, this.savedIndex);
-    while (this.tail.bytes > this.memoryBytesMax && this.tail.first <= disposable) this.tail.dropFirst();
+    const { memoryBytesMax } = this.settings;
+    while (this.tail.bytes > memoryBytesMax && this.tail.first <= disposable) this.tail.dropFirst();
   }
 
   private recoverTail(start: LogStart): MemoryTail {

@@ -33,6 +33,7 @@ import type {
 } from './ready.js';
 import { speaksOfSleep } from './rest.js';
 import { Saves } from './saves.js';
+import { Shown } from './shown.js';
 import { type Departure, State } from './state.js';
 import { answerVote, refuseVote } from './vote.js';
 
@@ -41,15 +42,13 @@ export class Raft implements RaftCore {
   private role: Follower | Candidate | Leader;
   private readonly saves: Saves;
   private sequence = 0;
-  private shownRole: RaftStatus['role'] = 'follower';
-  private shownTerm: Term;
-  private shownLeader: MemberId = NOBODY;
+  private readonly shown: Shown;
 
   constructor(options: RaftOptions) {
     this.state = new State(options);
     this.role = new Follower(this.state);
     this.saves = new Saves(this.state, options.hardState);
-    this.shownTerm = this.state.term;
+    this.shown = new Shown(this.state.term);
   }
 
   get status(): RaftStatus {
@@ -67,6 +66,15 @@ export class Raft implements RaftCore {
       asleep: this.role.asleep,
       configurationIndex,
     };
+  }
+
+  /** As `status` says, without the rest of it. */
+  get kind(): RaftStatus['role'] {
+    return this.role.kind;
+  }
+
+  get term(): Term {
+    return this.state.term;
   }
 
   /** Empty unless leader. */
@@ -130,8 +138,8 @@ export class Raft implements RaftCore {
 
   ready(): Ready | undefined {
     this.role.flush();
-    const { log, outbox } = this.state;
-    const status = this.changedStatus();
+    const { log, outbox, term, leader } = this.state;
+    const status = this.shown.isNews(this.role.kind, term, leader) ? this.status : undefined;
     const nothing = status === undefined && !this.saves.changed && !log.hasUnsaved && !log.hasCommitted;
     if (nothing && outbox.isEmpty) return undefined;
     this.sequence++;
@@ -385,15 +393,5 @@ export class Raft implements RaftCore {
     const candidate = new Candidate(state, stage, transfer);
     this.role = candidate;
     return candidate.begin();
-  }
-
-  private changedStatus(): RaftStatus | undefined {
-    const { term, leader } = this.state;
-    if (this.shownRole === this.role.kind && this.shownTerm === term && this.shownLeader === leader)
-      return undefined;
-    this.shownRole = this.role.kind;
-    this.shownTerm = term;
-    this.shownLeader = leader;
-    return this.status;
   }
 }

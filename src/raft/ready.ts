@@ -40,7 +40,7 @@ export interface RaftSettings {
   readonly proposalBytesMax: number;
   /** Proposals appended by this leader and not yet committed; an empty log tail always admits one. */
   readonly uncommittedBytesMax: number;
-  /** Saved and applied entries kept in memory for followers; older ones are loaded from the binlog. */
+  /** Saved and applied entries kept in memory for followers; older ones are loaded from the binlog. Looked at anew each time. */
   readonly memoryBytesMax: number;
   /** `index`: every read confirms a quorum. `lease`: the leader answers alone while its lease holds. */
   readonly reads: 'index' | 'lease';

@@ -50,7 +50,7 @@ export class State {
     this.random = options.random;
     this.configuration = options.configuration;
     this.nowMs = options.nowMs;
-    this.log = new RaftLog(options.log, options.appliedIndex, hardState.commit, settings.memoryBytesMax);
+    this.log = new RaftLog(options.log, options.appliedIndex, hardState.commit, settings);
     // A torn last batch may have kept entries of a term and lost the hard state beside them; no vote left in it.
     const behind = hardState.term < this.log.lastTerm;
     this.term = behind ? this.log.lastTerm : hardState.term;

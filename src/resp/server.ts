@@ -57,6 +57,7 @@ export class RespServer {
   private readonly listener: net.Server;
   private readonly writer: ReplyWriter;
   private readonly defer: (run: () => void) => void;
+  private deferred: (() => void)[] = [];
   /** Every accepted socket, also those in a TLS handshake: they count against `maxClients`. */
   private readonly sockets = new Set<net.Socket>();
   private readonly live = new Set<Connection>();
@@ -69,7 +70,10 @@ export class RespServer {
   constructor(options: RespServerOptions) {
     this.options = options;
     this.writer = options.writer ?? new ReplyWriter();
-    this.defer = (run) => options.env.defer(run);
+    // What many connections have to say at once costs one place in the loop's queue.
+    this.defer = (run) => {
+      if (this.deferred.push(run) === 1) options.env.defer(() => this.runDeferred());
+    };
     this.listener = this.createListener();
   }
 
@@ -126,6 +130,12 @@ export class RespServer {
     const deadline = this.options.env.after(drainMs, () => this.cutAll());
     await emptied;
     deadline.cancel();
+  }
+
+  private runDeferred(): void {
+    const runs = this.deferred;
+    this.deferred = [];
+    for (const run of runs) run();
   }
 
   private cutAll(): void {

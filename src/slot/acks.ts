@@ -53,6 +53,7 @@ export class Acks {
 
   /** Members may have acknowledged more. */
   look(): void {
+    if (this.waiting.length === 0) return;
     this.waiting = this.waiting.filter((question) => {
       const answer = this.answerTo(question);
       if (!answer.lost && answer.count < question.needed) return true;

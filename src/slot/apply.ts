@@ -5,7 +5,7 @@
  * command, whose effects begin anew. Commands already published stay published: they are done. Everything here depends
  * on the entry and the state alone, so that every replica ends up the same.
  */
-import { seededRandom } from '../random.js';
+import { type Random, seededRandom } from '../random.js';
 import { type CommandEntry, type CommandGroup, decodeEntry } from './entry.js';
 import { nameOf } from './keys.js';
 import type { Argv, StateMachine } from './machine.js';
@@ -79,7 +79,7 @@ export class EntryRun<R> {
     const needs = unknown.map(({ key }): PageNeed => ({ kind: 'record', key }));
     if (behind) needs.push({ kind: 'expiries' });
     if (needs.length > 0) throw new PageFault(needs);
-    for (const { key } of due) this.state.publish(key, nameOf(key), undefined);
+    for (const { key } of due) this.state.publish(nameOf(key), undefined);
     this.phase = 'groups';
   }
 
@@ -124,17 +124,27 @@ export class EntryRun<R> {
   }
 
   private context(position: number): WriteContext {
-    const { seedHigh, seedLow, timeMs } = this.entry;
-    const at = this.before + position;
-    let random: WriteContext['random'] | undefined;
-    return {
-      nowMs: timeMs,
-      index: this.index,
-      // Made when asked for: most commands roll no dice.
-      get random() {
-        random ??= seededRandom(seedHigh, seedLow, at);
-        return random;
-      },
-    };
+    return new CommandContext(this.entry, this.index, this.before + position);
+  }
+}
+
+class CommandContext implements WriteContext {
+  private dice: Random | undefined;
+
+  constructor(
+    private readonly entry: CommandEntry,
+    readonly index: number,
+    private readonly position: number,
+  ) {}
+
+  get nowMs(): number {
+    return this.entry.timeMs;
+  }
+
+  /** Made when asked for: most commands roll no dice. */
+  get random(): Random {
+    const { seedHigh, seedLow } = this.entry;
+    this.dice ??= seededRandom(seedHigh, seedLow, this.position);
+    return this.dice;
   }
 }

@@ -3,7 +3,7 @@
  * scan finds those after a position without sorting them all.
  */
 import { type Cell, cellBytes } from './cell.js';
-import { placeOf, positionOf } from './keys.js';
+import { keyOf, placeOf, positionOf } from './keys.js';
 
 export class DirtyCells {
   private readonly buckets = new Map<number, Map<string, Cell>>();
@@ -12,7 +12,7 @@ export class DirtyCells {
 
   /** Adds, or replaces an older version. */
   put(cell: Cell): void {
-    cell.place ??= placeOf(cell.key);
+    cell.place ??= placeOf(keyOf(cell.name));
     let bucket = this.buckets.get(cell.place.hash14);
     if (bucket === undefined) {
       bucket = new Map();

@@ -48,7 +48,7 @@ export function decodeEntry(bytes: Buffer): CommandEntry {
   const timeMs = input.u64();
   const seedHigh = input.u32();
   const seedLow = input.u32();
-  const groups = decodeList(input, () => decodeGroup(input));
+  const groups = decodeList(input, decodeGroup);
   input.end();
   return { rules, timeMs, seedHigh, seedLow, groups };
 }
@@ -72,15 +72,21 @@ export function encodeArgv(out: ByteWriter, argv: readonly Buffer[]): void {
 }
 
 export function decodeArgv(input: ByteReader): Buffer[] {
-  return decodeList(input, () => input.bytes());
+  return decodeList(input, decodeBytes);
 }
 
-/** A counted list. Grows as items come, so that a count from a damaged or hostile source costs nothing. */
-export function decodeList<T>(input: ByteReader, item: () => T): T[] {
-  const items: T[] = [];
-  for (let left = input.varint(); left > 0; left--) items.push(item());
+/** A counted list. A long one grows as items come, so that a count from a damaged or hostile source costs nothing. */
+export function decodeList<T>(input: ByteReader, item: (input: ByteReader) => T): T[] {
+  const count = input.varint();
+  const items = new Array<T>(Math.min(count, SHORT_LIST_LENGTH));
+  for (let at = 0; at < count; at++) items[at] = item(input);
   return items;
 }
+
+/** Room for so many is taken at once: what grows by itself takes room for seventeen. */
+const SHORT_LIST_LENGTH = 64;
+
+const decodeBytes = (input: ByteReader): Buffer => input.bytes();
 
 function bytesOfGroups(groups: readonly CommandGroup[]): number {
   let bytes = 0;
@@ -91,6 +97,6 @@ function bytesOfGroups(groups: readonly CommandGroup[]): number {
 function decodeGroup(input: ByteReader): CommandGroup {
   const kind = input.u8();
   if (kind > 1) throw new FormatError(`group kind ${kind}`);
-  const commands = decodeList(input, () => decodeArgv(input));
+  const commands = decodeList(input, decodeArgv);
   return { kind: kind === 1 ? 'atomic' : 'lone', commands };
 }

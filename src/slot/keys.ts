@@ -29,6 +29,11 @@ export function nameOf(key: Buffer): string {
   return key.toString('latin1');
 }
 
+/** The key of a name. */
+export function keyOf(name: string): Buffer {
+  return Buffer.from(name, 'latin1');
+}
+
 /** The scan position of a place: below 2^46, in hash order. */
 export function positionOf(place: Place): number {
   return place.hash14 * 4294967296 + place.hash32;

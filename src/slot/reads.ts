@@ -12,7 +12,7 @@ import type { Requests, TakenRead } from './requests.js';
 import type { SlotClock } from './stamp.js';
 import type { SlotState } from './state.js';
 import { PageFault, type PageNeed, type ReadContext } from './txn.js';
-import { type RangeCache, ReadView } from './view.js';
+import { type LoadedRange, ReadView } from './view.js';
 
 export interface ReadsHost {
   /** A read may run now that could not before. */
@@ -28,16 +28,9 @@ export interface ReadsHost {
   refused(): void;
 }
 
-/** What a read keeps from one run to the next. */
-interface ReadMemory {
-  readonly ranges: RangeCache;
-  /** Thrown when a run first wants dice: later runs must pick alike, or they would lack something else each time. */
-  seed: number | undefined;
-}
+const NO_RANGES: ReadonlyMap<string, LoadedRange> = new Map();
 
 export class Reads<R> {
-  private readonly memory = new WeakMap<TakenRead<R>, ReadMemory>();
-
   constructor(
     private readonly requests: Requests<R>,
     private readonly state: SlotState,
@@ -56,18 +49,16 @@ export class Reads<R> {
   private run(read: TakenRead<R>): void {
     read.nowMs ??= this.clock.nowMs();
     const { nowMs } = read;
-    const memory = this.memoryOf(read);
-    const { ranges } = memory;
-    const view = new ReadView(this.state, nowMs, ranges, this.clock.lastStampMs);
+    const view = new ReadView(this.state, nowMs, read.ranges ?? NO_RANGES, this.clock.lastStampMs);
     try {
       const replies = read.request.group.commands.map((argv, at) =>
-        this.machine.read(view, argv, this.context(nowMs, memory, at)),
+        this.machine.read(view, argv, new ReadDice(this.host, read, nowMs, at)),
       );
       if (read.leased && !this.host.leaseHolds()) this.confirm(read);
       else this.requests.settleRead(read, { kind: 'done', replies });
     } catch (thrown) {
       if (!(thrown instanceof PageFault)) throw thrown;
-      this.faulted(read, thrown.needs, ranges);
+      this.faulted(read, thrown.needs);
     }
   }
 
@@ -76,29 +67,7 @@ export class Reads<R> {
     this.host.wake();
   }
 
-  private memoryOf(read: TakenRead<R>): ReadMemory {
-    let memory = this.memory.get(read);
-    if (memory === undefined) {
-      memory = { ranges: new Map(), seed: undefined };
-      this.memory.set(read, memory);
-    }
-    return memory;
-  }
-
-  private context(nowMs: number, memory: ReadMemory, position: number): ReadContext {
-    const { host } = this;
-    let random: Random | undefined;
-    return {
-      nowMs,
-      get random() {
-        memory.seed ??= host.seed();
-        random ??= seededRandom(memory.seed, position);
-        return random;
-      },
-    };
-  }
-
-  private faulted(read: TakenRead<R>, needs: readonly PageNeed[], ranges: RangeCache): void {
+  private faulted(read: TakenRead<R>, needs: readonly PageNeed[]): void {
     for (const need of needs) {
       if (need.kind !== 'clock') continue;
       if (!this.host.wantClock())
@@ -108,7 +77,8 @@ export class Reads<R> {
       return;
     }
     read.release = () => this.loader.ended(read);
-    void this.loader.loadInTurn(needs, ranges, read).then(() => {
+    read.ranges ??= new Map();
+    void this.loader.loadInTurn(needs, read.ranges, read).then(() => {
       if (this.loader.bytesFor(read) > this.host.readBytesMax) this.refuse(read);
       else this.requests.again(read);
       this.host.wake();
@@ -119,5 +89,22 @@ export class Reads<R> {
   private refuse(read: TakenRead<R>): void {
     this.host.refused();
     this.requests.settleRead(read, { kind: 'refused', why: 'replyTooLarge' });
+  }
+}
+
+class ReadDice implements ReadContext {
+  private dice: Random | undefined;
+
+  constructor(
+    private readonly host: Pick<ReadsHost, 'seed'>,
+    private readonly read: Pick<TakenRead<unknown>, 'seed'>,
+    readonly nowMs: number,
+    private readonly position: number,
+  ) {}
+
+  get random(): Random {
+    this.read.seed ??= this.host.seed();
+    this.dice ??= seededRandom(this.read.seed, this.position);
+    return this.dice;
   }
 }

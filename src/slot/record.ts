@@ -10,6 +10,7 @@ import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
 import type { Configuration } from '../raft/message.js';
 import type { LongString } from './body.js';
 import { decodeBody, decodeLongString, encodeBody, encodeLongString } from './body-codec.js';
+import type { KeptRecord, KeptText } from './cell.js';
 import { decodeList } from './entry.js';
 import type { KeyRecord } from './txn.js';
 
@@ -29,7 +30,8 @@ export interface StateMeta {
   readonly configuration: Configuration;
 }
 
-export function encodeRecord(record: KeyRecord): Buffer {
+export function encodeRecord(record: KeptRecord): Buffer {
+  if (record.kind === 'text') return encodeText(record);
   const expires = record.expireAtMs !== undefined;
   const short = record.kind === 'string' && Buffer.isBuffer(record.value) ? record.value : undefined;
   const isLong = record.kind === 'string' && short === undefined;
@@ -43,6 +45,20 @@ export function encodeRecord(record: KeyRecord): Buffer {
   else if (record.kind === 'string') encodeLongString(out, record.value as LongString);
   else encodeBody(out, record.kind, record.body);
   return out.finish();
+}
+
+function encodeText({ text, expireAtMs }: KeptText): Buffer {
+  const headBytes = expireAtMs === undefined ? 3 : 11;
+  const out = Buffer.allocUnsafe(headBytes + text.length);
+  out[0] = VERSION;
+  out[1] = TYPES.indexOf('string');
+  out[2] = expireAtMs === undefined ? 0 : 1;
+  if (expireAtMs !== undefined) {
+    out.writeUInt32BE(Math.floor(expireAtMs / 4294967296), 3);
+    out.writeUInt32BE(expireAtMs % 4294967296, 7);
+  }
+  out.write(text, headBytes, 'latin1');
+  return out;
 }
 
 export function decodeRecord(bytes: Buffer): KeyRecord {

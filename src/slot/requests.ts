@@ -9,6 +9,7 @@
  */
 import type { LogPlace } from './applier.js';
 import type { CommandGroup } from './entry.js';
+import type { RangeCache } from './view.js';
 
 export type Outcome<R> =
   /** `at`: of a write, where it stands in the log. */
@@ -36,7 +37,8 @@ interface Lane<R> {
   readsOut: number;
   writesTaken: number;
   writesSettled: number;
-  readonly held: SlotRequest<R>[];
+  /** Most lanes never hold any. */
+  held: SlotRequest<R>[] | undefined;
 }
 
 export interface TakenWrite<R> {
@@ -60,6 +62,10 @@ export interface TakenRead<R> {
   release: (() => void) | undefined;
   /** It met a key that is dead at this time: runs again once an entry stamped so late is applied. */
   untilStampMs: number;
+  /** What was loaded for it; from the first fault on. */
+  ranges: RangeCache | undefined;
+  /** Thrown when a run first wants dice: later runs must pick alike, or they would lack something else each time. */
+  seed: number | undefined;
 }
 
 interface PendingEntry<R> {
@@ -106,11 +112,15 @@ export class Requests<R> {
     this.count++;
     let lane = this.lanes.get(request.session);
     if (lane === undefined) {
-      lane = { readsOut: 0, writesTaken: 0, writesSettled: 0, held: [] };
+      lane = { readsOut: 0, writesTaken: 0, writesSettled: 0, held: undefined };
       this.lanes.set(request.session, lane);
     }
-    if (lane.held.length > 0 || !admissible(lane, request)) lane.held.push(request);
-    else this.admit(lane, request);
+    if (holds(lane) || !admissible(lane, request)) {
+      lane.held ??= [];
+      lane.held.push(request);
+    } else {
+      this.admit(lane, request);
+    }
   }
 
   /** Takes writes off the head of the queue, for one entry; `fits` says when it is full. */
@@ -156,7 +166,7 @@ export class Requests<R> {
   lostLeadership(): void {
     const { waiting, asking, ready } = this;
     const reads = [...asking, ...[...this.asked.values()].flat(), ...ready];
-    const held = [...this.lanes.values()].flatMap((lane) => lane.held.splice(0));
+    const held = [...this.lanes.values()].flatMap((lane) => lane.held?.splice(0) ?? []);
     this.waiting = [];
     this.asking = [];
     this.ready = [];
@@ -271,6 +281,8 @@ export class Requests<R> {
       nowMs: undefined,
       release: undefined,
       untilStampMs: 0,
+      ranges: undefined,
+      seed: undefined,
     });
   }
 
@@ -300,10 +312,14 @@ export class Requests<R> {
 
   /** Lets in what the session's lane held back, and forgets a lane with nothing left. */
   private release(session: string, lane: Lane<R>): void {
-    while (lane.held.length > 0 && admissible(lane, lane.held[0]!)) this.admit(lane, lane.held.shift()!);
-    const idle = lane.readsOut === 0 && lane.writesTaken === lane.writesSettled && lane.held.length === 0;
+    while (holds(lane) && admissible(lane, lane.held![0]!)) this.admit(lane, lane.held!.shift()!);
+    const idle = lane.readsOut === 0 && lane.writesTaken === lane.writesSettled && !holds(lane);
     if (idle && this.lanes.get(session) === lane) this.lanes.delete(session);
   }
+}
+
+function holds<R>(lane: Lane<R>): boolean {
+  return lane.held !== undefined && lane.held.length > 0;
 }
 
 /** A write waits for its session's reads; a read is let in at once and waits for the writes by their count. */

@@ -14,6 +14,7 @@ import type { Slot } from './slot.js';
 import type { SlotSnapshots } from './snapshot-install.js';
 
 export interface SlotSettings {
+  /** `memoryBytesMax` is that of all the node's slots. */
   readonly raft: RaftSettings;
   /** An entry takes no further command once it is this large. */
   readonly entryBytesTarget: number;
@@ -62,4 +63,14 @@ export interface SlotParts<R> {
   /** The node can't be reached: its members are not waited for before sleep. */
   readonly isDown: (nodeId: number) => boolean;
   readonly fatal: (why: unknown) => void;
+}
+
+/** Those of one group: what is bounded for the node is shared by the slots that it has now. */
+export function raftSettings<R>({ settings, sharers }: SlotParts<R>): RaftSettings {
+  return {
+    ...settings.raft,
+    get memoryBytesMax() {
+      return settings.raft.memoryBytesMax / sharers();
+    },
+  };
 }

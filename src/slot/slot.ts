@@ -33,7 +33,7 @@ import { Reads } from './reads.js';
 import type { StateMeta } from './record.js';
 import { Requests, type SlotRequest } from './requests.js';
 import type { SaveBatch } from './save-batch.js';
-import type { SlotParts, SlotSettings } from './slot-parts.js';
+import { raftSettings, type SlotParts, type SlotSettings } from './slot-parts.js';
 import { Installs, type ReceivedSnapshot } from './snapshot-install.js';
 import { SlotClock } from './stamp.js';
 import type { SlotState } from './state.js';
@@ -109,7 +109,7 @@ export class Slot<R> {
       restarted: recovered !== undefined,
       nowMs: env.monotonicMs(),
       random: env.random,
-      settings: settings.raft,
+      settings: raftSettings(parts),
     });
     this.applier = new Applier(applied, state, parts.machine, this.loader, {
       mustWait: () => this.installs.waiting || parts.applyHeld(this),
@@ -143,7 +143,7 @@ export class Slot<R> {
   }
 
   get isLeader(): boolean {
-    return this.raft.status.role === 'leader';
+    return this.raft.kind === 'leader';
   }
 
   get appliedTo(): { readonly index: number; readonly term: number } {
@@ -158,9 +158,9 @@ export class Slot<R> {
 
   /** Takes a client's request; `expectedTerm` 0 accepts any term. A follower takes reads that are meant for it. */
   execute(request: SlotRequest<R>, expectedTerm: number): void {
-    const { role, term, leader } = this.raft.status;
-    const mayRead = request.here && request.kind === 'read' && role === 'follower' && leader !== NOBODY;
-    const serves = role === 'leader' || mayRead;
+    const { kind: role, term } = this.raft;
+    const mayRead = request.here && request.kind === 'read' && role === 'follower';
+    const serves = role === 'leader' || (mayRead && this.raft.status.leader !== NOBODY);
     if (this.closed || !serves || (expectedTerm !== 0 && expectedTerm !== term)) {
       return request.done({ kind: 'refused', why: 'notLeader' });
     }
@@ -252,7 +252,7 @@ export class Slot<R> {
    * former leaders in the log that this clock has not seen, and slot time would go back.
    */
   proposeWaiting(): void {
-    if (!this.isLeader || this.applier.term !== this.raft.status.term) return;
+    if (!this.isLeader || this.applier.term !== this.raft.term) return;
     this.proposals.proposeAll();
   }
 

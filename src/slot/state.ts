@@ -12,11 +12,11 @@
 import { invariant } from '../assert.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import { BODY_LIMITS, type BodyLimits, type Life } from './body.js';
-import { type Cell, cellBytes, ownBytes, ownRecord } from './cell.js';
+import { type Cell, cellBytes, type KeptRecord, keep } from './cell.js';
 import { DirtyCells } from './dirty.js';
 import { type Due, type DueVerdict, EXPIRIES_KEPT, ExpiryWindow } from './expiry.js';
 import { loadExpiry, readExpiries } from './expiry-index.js';
-import { expiryKey, nameOf, placeOf, recordKey } from './keys.js';
+import { expiryKey, keyOf, nameOf, placeOf, recordKey } from './keys.js';
 import { type FrozenPages, type PageOfLife, PagePool, type Pinned } from './page-pool.js';
 import { decodeRecord, encodeRecord } from './record.js';
 import type { KeyRecord } from './txn.js';
@@ -125,26 +125,21 @@ export class SlotState {
    * Publishes a change. The key's presence must be known (see find). A life that was the key's is over, unless the same run
    * gave it to another key: then it is in `kept`.
    */
-  publish(
-    key: Buffer,
-    name: string,
-    record: KeyRecord | undefined,
-    kept: ReadonlySet<string> = NO_NAMES,
-  ): void {
+  publish(name: string, record: KeyRecord | undefined, kept: ReadonlySet<string> = NO_NAMES): void {
     const before = this.cells.get(name);
     invariant(before !== undefined || this.complete, 'published over an unknown record', { name });
     if (before?.record === undefined && record === undefined) return;
     const life = lifeOf(before?.record);
     if (life !== undefined && !kept.has(life.name)) this.pages.retire(life);
     const cell: Cell = {
-      key: before?.key ?? ownBytes(key),
-      name,
-      record: record && ownRecord(record),
+      name: before?.name ?? name,
+      record: record && keep(record),
       place: before?.place,
       storedExpireAtMs: before?.storedExpireAtMs,
     };
     this.keys += (record ? 1 : 0) - (before?.record ? 1 : 0);
-    if (record?.expireAtMs !== undefined) this.expiry.added({ expireAtMs: record.expireAtMs, key: cell.key });
+    if (record?.expireAtMs !== undefined)
+      this.expiry.added({ expireAtMs: record.expireAtMs, key: keyOf(name) });
     this.cellsBytes += cellBytes(cell) - (before ? cellBytes(before) : 0);
     this.cells.set(name, cell);
     this.dirty.put(cell);
@@ -181,7 +176,7 @@ export class SlotState {
       if (this.cells.has(name)) return;
       const bytes = values[i];
       const record = bytes && decodeRecord(bytes);
-      this.install(ownBytes(key), name, record, record?.expireAtMs);
+      this.install(name, record && keep(record), record?.expireAtMs);
     });
   }
 
@@ -204,8 +199,8 @@ export class SlotState {
   }
 
   private *unwrittenExpiries(): Iterable<Due> {
-    for (const { key, record } of this.unwritten(0)) {
-      if (record?.expireAtMs !== undefined) yield { expireAtMs: record.expireAtMs, key };
+    for (const { name, record } of this.unwritten(0)) {
+      if (record?.expireAtMs !== undefined) yield { expireAtMs: record.expireAtMs, key: keyOf(name) };
     }
   }
 
@@ -273,14 +268,9 @@ export class SlotState {
     this.generation++;
   }
 
-  private install(
-    key: Buffer,
-    name: string,
-    record: KeyRecord | undefined,
-    stored: number | undefined,
-  ): void {
+  private install(name: string, record: KeptRecord | undefined, stored: number | undefined): void {
     if (this.complete && record === undefined) return;
-    const cell: Cell = { key, name, record, place: undefined, storedExpireAtMs: stored };
+    const cell: Cell = { name, record, place: undefined, storedExpireAtMs: stored };
     this.cells.set(name, cell);
     this.cellsBytes += cellBytes(cell);
   }
@@ -292,24 +282,25 @@ export class SlotState {
 }
 
 /** The life that a record's pages belong to. */
-export function lifeOf(record: KeyRecord | undefined): Life | undefined {
-  if (record === undefined) return undefined;
+export function lifeOf(record: KeptRecord | undefined): Life | undefined {
+  if (record === undefined || record.kind === 'text') return undefined;
   if (record.kind === 'string') return Buffer.isBuffer(record.value) ? undefined : record.value.life;
   return record.body.form === 'paged' ? record.body.life : undefined;
 }
 
 /** The engine writes of one dirty cell of state `stateId`. */
 export function writesOf(stateId: number, cell: Cell): EngineWrite[] {
-  cell.place ??= placeOf(cell.key);
-  const key = recordKey(stateId, cell.place, cell.key);
+  const name = keyOf(cell.name);
+  cell.place ??= placeOf(name);
+  const key = recordKey(stateId, cell.place, name);
   const writes: EngineWrite[] = [];
   const { record, storedExpireAtMs } = cell;
   if (storedExpireAtMs !== undefined && storedExpireAtMs !== record?.expireAtMs) {
-    writes.push({ kind: 'delete', key: expiryKey(stateId, storedExpireAtMs, cell.key) });
+    writes.push({ kind: 'delete', key: expiryKey(stateId, storedExpireAtMs, name) });
   }
   if (record === undefined) return [...writes, { kind: 'delete', key }];
   if (record.expireAtMs !== undefined && record.expireAtMs !== storedExpireAtMs) {
-    writes.push({ kind: 'put', key: expiryKey(stateId, record.expireAtMs, cell.key), value: EMPTY });
+    writes.push({ kind: 'put', key: expiryKey(stateId, record.expireAtMs, name), value: EMPTY });
   }
   writes.push({ kind: 'put', key, value: encodeRecord(record) });
   return writes;

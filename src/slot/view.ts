@@ -7,10 +7,10 @@
 
 import type { Engine } from '../storage/engine.js';
 import type { BodyLimits, Life } from './body.js';
-import type { Cell } from './cell.js';
+import { type Cell, given, type KeptRecord } from './cell.js';
 import type { Fields, Items, Sorted, Text } from './doors.js';
 import { readFields, readItems, readSorted } from './editors.js';
-import { nameOf, parseRecordKey, positionOf, recordRangeEnd, recordRangeStart } from './keys.js';
+import { keyOf, nameOf, parseRecordKey, positionOf, recordRangeEnd, recordRangeStart } from './keys.js';
 import type { PageOfLife } from './page-pool.js';
 import type { PageReader } from './paged.js';
 import { decodeRecord } from './record.js';
@@ -66,7 +66,7 @@ export abstract class BaseView implements View, PageReader {
   constructor(
     protected readonly state: SlotState,
     protected readonly nowMs: number,
-    private readonly ranges: RangeCache,
+    private readonly ranges: ReadonlyMap<string, LoadedRange>,
   ) {}
 
   abstract get(key: Buffer): KeyRecord | undefined;
@@ -75,7 +75,7 @@ export abstract class BaseView implements View, PageReader {
   /** Nothing of the state is seen, only the overlay: the run cleared the slot. */
   protected abstract readonly hidesStored: boolean;
   /** A key whose time has come was met. */
-  protected abstract metDead(key: Buffer, record: KeyRecord): void;
+  protected abstract metDead(key: Buffer, record: Pick<KeyRecord, 'expireAtMs'>): void;
 
   prefetch(keys: readonly Buffer[]): void {
     const needs: PageNeed[] = [];
@@ -144,13 +144,13 @@ export abstract class BaseView implements View, PageReader {
     return this.state.find(nameOf(key)) === undefined;
   }
 
-  protected stored(key: Buffer, name: string): KeyRecord | undefined {
+  protected stored(key: Buffer, name: string): KeptRecord | undefined {
     const cell = this.state.find(name);
     if (cell === undefined) throw new PageFault([{ kind: 'record', key }]);
     return cell === 'absent' ? undefined : cell.record;
   }
 
-  protected isDead(record: KeyRecord): boolean {
+  protected isDead(record: Pick<KeyRecord, 'expireAtMs'>): boolean {
     return record.expireAtMs !== undefined && record.expireAtMs <= this.nowMs;
   }
 
@@ -162,7 +162,7 @@ export abstract class BaseView implements View, PageReader {
       const position = positionOf(cell.place!);
       if (position < from || (range.next !== undefined && position >= range.next)) return;
       if (cell.record === undefined) found.delete(cell.name);
-      else found.set(cell.name, { position, key: cell.key, record: cell.record });
+      else found.set(cell.name, { position, key: keyOf(cell.name), record: cell.record });
     };
     for (const cell of this.hidesStored ? [] : this.state.unwritten(from)) lay(cell);
     for (const cell of this.overlay() ?? []) lay(cell);
@@ -176,7 +176,7 @@ export abstract class BaseView implements View, PageReader {
       if (keys.length >= count && position !== previous) return { keys, next: position };
       previous = position;
       if (this.isDead(record)) this.metDead(key, record);
-      else keys.push({ key, kind: record.kind });
+      else keys.push({ key, kind: record.kind === 'text' ? 'string' : record.kind });
     }
     return { keys, next: rangeNext };
   }
@@ -185,7 +185,7 @@ export abstract class BaseView implements View, PageReader {
 interface Found {
   readonly position: number;
   readonly key: Buffer;
-  readonly record: KeyRecord;
+  readonly record: KeptRecord;
 }
 
 export class ReadView extends BaseView {
@@ -195,7 +195,7 @@ export class ReadView extends BaseView {
   constructor(
     state: SlotState,
     nowMs: number,
-    ranges: RangeCache,
+    ranges: ReadonlyMap<string, LoadedRange>,
     private readonly stampedMs: number,
   ) {
     super(state, nowMs, ranges);
@@ -204,7 +204,8 @@ export class ReadView extends BaseView {
   get(key: Buffer): KeyRecord | undefined {
     const name = nameOf(key);
     const record = this.stored(key, name);
-    if (record === undefined || !this.isDead(record)) return record;
+    if (record === undefined) return undefined;
+    if (!this.isDead(record)) return given(record);
     this.metDead(key, record);
     return undefined;
   }
@@ -221,7 +222,7 @@ export class ReadView extends BaseView {
     return undefined;
   }
 
-  protected override metDead(_key: Buffer, { expireAtMs }: KeyRecord): void {
+  protected override metDead(_key: Buffer, { expireAtMs }: Pick<KeyRecord, 'expireAtMs'>): void {
     if (expireAtMs! > this.stampedMs) this.wantClock();
   }
 

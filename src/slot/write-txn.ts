@@ -6,10 +6,10 @@
  */
 import { invariant } from '../assert.js';
 import { type Life, lifeOfNumbers } from './body.js';
-import type { Cell } from './cell.js';
+import { type Cell, given, type KeptRecord } from './cell.js';
 import type { EditableFields, EditableItems, EditableSorted, EditableText } from './doors.js';
 import { copyKey, editFields, editItems, editSorted } from './editors.js';
-import { nameOf, placeOf } from './keys.js';
+import { keyOf, nameOf, placeOf } from './keys.js';
 import type { PageOfLife } from './page-pool.js';
 import type { PageEditor } from './paged.js';
 import { lifeOf, type SlotState } from './state.js';
@@ -17,11 +17,6 @@ import { editText, keptRecord } from './text.js';
 import type { PageNumber, TreePage } from './tree.js';
 import { type KeyRecord, PageFault, type Txn } from './txn.js';
 import { BaseView, type RangeCache } from './view.js';
-
-interface Effect {
-  readonly key: Buffer;
-  readonly record: KeyRecord | undefined;
-}
 
 /** What a run did to the pages of one life. */
 interface PageEffects {
@@ -47,9 +42,11 @@ export interface Lives {
 }
 
 export class WriteTxn extends BaseView implements Txn, PageEditor {
-  private effects = new Map<string, Effect>();
-  private pageEffects = new Map<string, PageEffects>();
-  private readonly undo: Undo[] = [];
+  /** name -> record; undefined: removed. */
+  private effects = new Map<string, KeyRecord | undefined>();
+  /** Most commands touch no page. */
+  private pageEffects: Map<string, PageEffects> | undefined;
+  private undo: Undo[] | undefined;
   private livesMade = 0;
   private cleared = false;
   private sizeChange = 0;
@@ -68,22 +65,20 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
   }
 
   get(key: Buffer): KeyRecord | undefined {
-    const name = nameOf(key);
-    const record = this.current(key, name);
-    if (record === undefined || !this.isDead(record)) return record;
-    this.metDead(key);
-    return undefined;
+    const record = this.live(key, nameOf(key));
+    return record && given(record);
   }
 
   put(key: Buffer, record: KeyRecord): void {
     const name = nameOf(key);
-    if (this.get(key) === undefined) this.sizeChange++;
-    this.effects.set(name, { key, record: keptRecord(this, key, record) });
+    if (this.live(key, name) === undefined) this.sizeChange++;
+    this.effects.set(name, keptRecord(this, key, record));
   }
 
   delete(key: Buffer): boolean {
-    if (this.get(key) === undefined) return false;
-    this.remove(key, nameOf(key));
+    const name = nameOf(key);
+    if (this.live(key, name) === undefined) return false;
+    this.remove(name);
     return true;
   }
 
@@ -109,7 +104,7 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
 
   clear(): void {
     this.effects = new Map();
-    this.pageEffects = new Map();
+    this.pageEffects = undefined;
     this.cleared = true;
     this.sizeChange = -this.state.keys;
   }
@@ -129,6 +124,7 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
 
   writePage({ life, page }: PageOfLife, content: TreePage | undefined, newFrom: PageNumber): void {
     const name = life.name;
+    this.pageEffects ??= new Map();
     let effects = this.pageEffects.get(name);
     if (effects === undefined) {
       effects = { life, newFrom, pages: new Map() };
@@ -136,6 +132,7 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
     }
     effects.newFrom = Math.min(effects.newFrom, newFrom);
     const { pages } = effects;
+    this.undo ??= [];
     this.undo.push({ pages, page, had: pages.has(page), content: pages.get(page) });
     pages.set(page, content);
   }
@@ -144,9 +141,10 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
   savepoint(): () => void {
     const { cleared, sizeChange, pageEffects } = this;
     const effects = new Map(this.effects);
-    const undone = this.undo.length;
+    const undone = this.undo?.length ?? 0;
     return () => {
-      while (this.undo.length > undone) takeBack(this.undo.pop()!);
+      const undo = this.undo ?? [];
+      while (undo.length > undone) takeBack(undo.pop()!);
       Object.assign(this, { cleared, sizeChange, effects, pageEffects });
     };
   }
@@ -154,22 +152,31 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
   /** Publishes the run's effects. */
   commit(): void {
     if (this.cleared) this.state.clear();
-    const kept = new Set<string>();
-    for (const { record } of this.effects.values()) {
+    const kept = this.keptLives();
+    for (const [name, record] of this.effects) this.state.publish(name, record, kept);
+    if (this.pageEffects !== undefined) this.publishPages(this.pageEffects, kept);
+    this.lives.made += this.livesMade;
+  }
+
+  private keptLives(): ReadonlySet<string> {
+    let kept: Set<string> | undefined;
+    for (const record of this.effects.values()) {
       const life = lifeOf(record);
-      if (life !== undefined) kept.add(life.name);
+      if (life !== undefined) kept = (kept ?? new Set()).add(life.name);
     }
-    for (const [name, { key, record }] of this.effects) this.state.publish(key, name, record, kept);
-    for (const [name, { life, newFrom, pages }] of this.pageEffects) {
+    return kept ?? NO_LIVES;
+  }
+
+  private publishPages(effects: ReadonlyMap<string, PageEffects>, kept: ReadonlySet<string>): void {
+    for (const [name, { life, newFrom, pages }] of effects) {
       if (!kept.has(name)) continue;
       if (this.isNew(life)) this.state.pages.begin(life);
       for (const [page, content] of pages) this.state.pages.publish({ life, page }, content, newFrom);
     }
-    this.lives.made += this.livesMade;
   }
 
   protected override pageAt(at: PageOfLife): TreePage | undefined {
-    const pages = this.pageEffects.get(at.life.name)?.pages;
+    const pages = this.pageEffects?.get(at.life.name)?.pages;
     if (!pages?.has(at.page)) return super.pageAt(at);
     const content = pages.get(at.page);
     invariant(content !== undefined, 'a page is read that this run freed', { ...at.life, page: at.page });
@@ -177,8 +184,8 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
   }
 
   protected override *overlay(): Iterable<Cell> {
-    for (const [name, { key, record }] of this.effects) {
-      yield { key, name, record, place: placeOf(key), storedExpireAtMs: undefined };
+    for (const [name, record] of this.effects) {
+      yield { name, record, place: placeOf(keyOf(name)), storedExpireAtMs: undefined };
     }
   }
 
@@ -189,7 +196,7 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
   protected override metDead(key: Buffer): void {
     // A scan meets keys that only the engine's page knows; a removal is published over a known record only.
     if (this.unknown(key)) throw new PageFault([{ kind: 'record', key }]);
-    this.remove(key, nameOf(key));
+    this.remove(nameOf(key));
   }
 
   /** Made by this run. */
@@ -197,17 +204,26 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
     return index === this.lives.index && ordinal >= this.lives.made;
   }
 
-  private current(key: Buffer, name: string): KeyRecord | undefined {
+  private live(key: Buffer, name: string): KeptRecord | undefined {
+    const record = this.current(key, name);
+    if (record === undefined || !this.isDead(record)) return record;
+    this.metDead(key);
+    return undefined;
+  }
+
+  private current(key: Buffer, name: string): KeptRecord | undefined {
     const effect = this.effects.get(name);
-    if (effect !== undefined) return effect.record;
+    if (effect !== undefined || this.effects.has(name)) return effect;
     return this.cleared ? undefined : this.stored(key, name);
   }
 
-  private remove(key: Buffer, name: string): void {
-    this.effects.set(name, { key, record: undefined });
+  private remove(name: string): void {
+    this.effects.set(name, undefined);
     this.sizeChange--;
   }
 }
+
+const NO_LIVES: ReadonlySet<string> = new Set();
 
 function takeBack({ pages, page, had, content }: Undo): void {
   if (had) pages.set(page, content);

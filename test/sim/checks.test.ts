@@ -116,7 +116,7 @@ class Replica {
     { compactedIndex: 0, compactedTerm: 0, terms: [], lastIndex: 0, entries: [] },
     0,
     0,
-    1 << 20,
+    { memoryBytesMax: 1 << 20 },
   );
   readonly slot: NodeSlot;
 

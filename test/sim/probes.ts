@@ -161,7 +161,7 @@ around(Requests.prototype, 'take', (requests: Requests<unknown>, [request], call
   met('read served by a follower', (request as SlotRequest<unknown>).here);
   call();
   const lane = requests['lanes'].get((request as SlotRequest<unknown>).session);
-  met('session order held back', lane !== undefined && lane.held.length > 0);
+  met('session order held back', lane !== undefined && (lane.held?.length ?? 0) > 0);
 });
 
 const forwarded = new WeakSet<object>();

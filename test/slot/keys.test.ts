@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { FormatError } from '../../src/bytes.js';
 import { decodeBirth, encodeBirth, memberOf, nodeOf } from '../../src/slot/birth.js';
+import { given, keep } from '../../src/slot/cell.js';
 import { HASH_SLOTS, hash14, hashRangeOfSlot, slotOfHash } from '../../src/slot/hash.js';
 import {
   expiryKey,
@@ -169,6 +170,12 @@ test('records come back as they were put', () => {
     fc.property(key, fc.option(timeMs, { nil: undefined }), (value, expireAtMs) => {
       const record = { kind: 'string' as const, value, expireAtMs };
       assert.deepEqual(decodeRecord(encodeRecord(record)), record);
+      assert.deepEqual(given(keep(record)), record);
+      assert.deepEqual(
+        encodeRecord(keep(record)),
+        encodeRecord(record),
+        'what is kept is written as what was put',
+      );
     }),
   );
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom } from '../../src/random.js';
 import { EntryRun } from '../../src/slot/apply.js';
+import { given } from '../../src/slot/cell.js';
 import { type CommandGroup, encodeEntry } from '../../src/slot/entry.js';
 import { ReadView } from '../../src/slot/view.js';
 import { faultOf, Home } from './home.js';
@@ -43,7 +44,8 @@ test('an atomic group that faults has published nothing; a lone command that is 
   assert.equal(home.state.keys, 2);
   const inMemory = home.state.find('a');
   assert.ok(inMemory !== undefined && inMemory !== 'absent');
-  assert.equal(inMemory.record?.kind === 'string' && String(inMemory.record.value), '10');
+  const record = given(inMemory.record!);
+  assert.equal(record.kind === 'string' && String(record.value), '10');
 });
 
 test('however often a run faults, replies, dice and effects are those of a warm run', async () => {

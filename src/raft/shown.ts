@@ -1,0 +1,21 @@
+/**
+ * What the outside was last told of role, term and leader.
+ */
+import { type MemberId, NOBODY, type Term } from './message.js';
+import type { RaftStatus } from './ready.js';
+
+export class Shown {
+  private role: RaftStatus['role'] = 'follower';
+  private leader: MemberId = NOBODY;
+
+  constructor(private term: Term) {}
+
+  /** True when it is news; then it has been told. */
+  isNews(role: RaftStatus['role'], term: Term, leader: MemberId): boolean {
+    if (this.role === role && this.term === term && this.leader === leader) return false;
+    this.role = role;
+    this.term = term;
+    this.leader = leader;
+    return true;
+  }
+}
