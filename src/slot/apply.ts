@@ -20,7 +20,7 @@ const DUE_REMOVED_MAX = 1000;
 export class EntryRun<R> {
   readonly entry: CommandEntry;
   /** Replies so far, one list a group. */
-  readonly replies: R[][] = [];
+  readonly replies: R[][];
   readonly ranges: RangeCache = new Map();
   private phase: 'keys' | 'due' | 'groups' = 'keys';
   private group = 0;
@@ -30,7 +30,9 @@ export class EntryRun<R> {
   private before = 0;
   private readonly lives: Lives;
   /** Replies of the current lone group so far. */
-  private lone: R[] = [];
+  private lone: R[] | undefined;
+  /** One for all commands and groups, one after the other. */
+  private txn: WriteTxn | undefined;
 
   constructor(
     private readonly state: SlotState,
@@ -39,6 +41,7 @@ export class EntryRun<R> {
     private readonly index: number,
   ) {
     this.entry = decodeEntry(data);
+    this.replies = new Array(this.entry.groups.length);
     this.lives = { index, made: 0 };
   }
 
@@ -85,14 +88,15 @@ export class EntryRun<R> {
 
   private applyGroup(group: CommandGroup): void {
     const replies = group.kind === 'atomic' ? this.applyAtomic(group) : this.applyLone(group);
-    this.replies.push(replies);
+    this.replies[this.group] = replies;
     this.before += group.commands.length;
     this.group++;
     this.command = 0;
-    this.lone = [];
+    this.lone = undefined;
   }
 
   private applyLone(group: CommandGroup): R[] {
+    this.lone ??= new Array<R>(group.commands.length);
     while (this.command < group.commands.length) {
       const txn = this.newTxn();
       const { reply, failed } = this.machine.apply(
@@ -101,8 +105,7 @@ export class EntryRun<R> {
         this.context(this.command),
       );
       if (!failed) txn.commit();
-      this.lone.push(reply);
-      this.command++;
+      this.lone[this.command++] = reply;
     }
     return this.lone;
   }
@@ -120,7 +123,9 @@ export class EntryRun<R> {
   }
 
   private newTxn(): WriteTxn {
-    return new WriteTxn(this.state, this.entry.timeMs, this.ranges, this.lives);
+    this.txn ??= new WriteTxn(this.state, this.entry.timeMs, this.ranges, this.lives);
+    this.txn.begin();
+    return this.txn;
   }
 
   private context(position: number): WriteContext {

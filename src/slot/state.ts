@@ -12,7 +12,7 @@
 import { invariant } from '../assert.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import { BODY_LIMITS, type BodyLimits, type Life } from './body.js';
-import { type Cell, cellBytes, type KeptRecord, keep } from './cell.js';
+import { type Cell, cellBytes, type KeptRecord, keep, ownBytes } from './cell.js';
 import { DirtyCells } from './dirty.js';
 import { type Due, type DueVerdict, EXPIRIES_KEPT, ExpiryWindow } from './expiry.js';
 import { loadExpiry, readExpiries } from './expiry-index.js';
@@ -138,8 +138,7 @@ export class SlotState {
       storedExpireAtMs: before?.storedExpireAtMs,
     };
     this.keys += (record ? 1 : 0) - (before?.record ? 1 : 0);
-    if (record?.expireAtMs !== undefined)
-      this.expiry.added({ expireAtMs: record.expireAtMs, key: keyOf(name) });
+    if (record?.expireAtMs !== undefined) this.expiry.added(dueOf(record.expireAtMs, name));
     this.cellsBytes += cellBytes(cell) - (before ? cellBytes(before) : 0);
     this.cells.set(name, cell);
     this.dirty.put(cell);
@@ -200,7 +199,7 @@ export class SlotState {
 
   private *unwrittenExpiries(): Iterable<Due> {
     for (const { name, record } of this.unwritten(0)) {
-      if (record?.expireAtMs !== undefined) yield { expireAtMs: record.expireAtMs, key: keyOf(name) };
+      if (record?.expireAtMs !== undefined) yield dueOf(record.expireAtMs, name);
     }
   }
 
@@ -286,6 +285,11 @@ export function lifeOf(record: KeptRecord | undefined): Life | undefined {
   if (record === undefined || record.kind === 'text') return undefined;
   if (record.kind === 'string') return Buffer.isBuffer(record.value) ? undefined : record.value.life;
   return record.body.form === 'paged' ? record.body.life : undefined;
+}
+
+/** To be kept for long, so in memory of its own. */
+function dueOf(expireAtMs: number, name: string): Due {
+  return { expireAtMs, key: ownBytes(keyOf(name)) };
 }
 
 /** The engine writes of one dirty cell of state `stateId`. */

@@ -9,6 +9,7 @@ import { type Life, lifeOfNumbers } from './body.js';
 import { type Cell, given, type KeptRecord } from './cell.js';
 import type { EditableFields, EditableItems, EditableSorted, EditableText } from './doors.js';
 import { copyKey, editFields, editItems, editSorted } from './editors.js';
+import { Effects } from './effects.js';
 import { keyOf, nameOf, placeOf } from './keys.js';
 import type { PageOfLife } from './page-pool.js';
 import type { PageEditor } from './paged.js';
@@ -42,8 +43,7 @@ export interface Lives {
 }
 
 export class WriteTxn extends BaseView implements Txn, PageEditor {
-  /** name -> record; undefined: removed. */
-  private effects = new Map<string, KeyRecord | undefined>();
+  private effects = new Effects();
   /** Most commands touch no page. */
   private pageEffects: Map<string, PageEffects> | undefined;
   private undo: Undo[] | undefined;
@@ -103,7 +103,7 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
   }
 
   clear(): void {
-    this.effects = new Map();
+    this.effects = new Effects();
     this.pageEffects = undefined;
     this.cleared = true;
     this.sizeChange = -this.state.keys;
@@ -140,7 +140,7 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
   /** Where to go back to should the next command fail. */
   savepoint(): () => void {
     const { cleared, sizeChange, pageEffects } = this;
-    const effects = new Map(this.effects);
+    const effects = this.effects.copy();
     const undone = this.undo?.length ?? 0;
     return () => {
       const undo = this.undo ?? [];
@@ -149,21 +149,31 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
     };
   }
 
+  /** As new, for the next command: whatever the run did that is not published is forgotten. */
+  begin(): void {
+    this.effects.clear();
+    this.pageEffects = undefined;
+    this.undo = undefined;
+    this.livesMade = 0;
+    this.cleared = false;
+    this.sizeChange = 0;
+  }
+
   /** Publishes the run's effects. */
   commit(): void {
     if (this.cleared) this.state.clear();
     const kept = this.keptLives();
-    for (const [name, record] of this.effects) this.state.publish(name, record, kept);
+    this.effects.each((record, name) => this.state.publish(name, record, kept));
     if (this.pageEffects !== undefined) this.publishPages(this.pageEffects, kept);
     this.lives.made += this.livesMade;
   }
 
   private keptLives(): ReadonlySet<string> {
     let kept: Set<string> | undefined;
-    for (const record of this.effects.values()) {
+    this.effects.each((record) => {
       const life = lifeOf(record);
       if (life !== undefined) kept = (kept ?? new Set()).add(life.name);
-    }
+    });
     return kept ?? NO_LIVES;
   }
 
@@ -183,10 +193,12 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
     return content;
   }
 
-  protected override *overlay(): Iterable<Cell> {
-    for (const [name, record] of this.effects) {
-      yield { name, record, place: placeOf(keyOf(name)), storedExpireAtMs: undefined };
-    }
+  protected override overlay(): Iterable<Cell> {
+    const cells: Cell[] = [];
+    this.effects.each((record, name) => {
+      cells.push({ name, record, place: placeOf(keyOf(name)), storedExpireAtMs: undefined });
+    });
+    return cells;
   }
 
   protected override unknown(key: Buffer): boolean {
