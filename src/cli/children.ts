@@ -8,6 +8,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '../rpc/package-root.js';
 
+/** glibc would give each of the 16 threads that work for LevelDB and the log a heap of its own, which keeps what was freed there. */
+const MALLOC_ARENA_MAX = '2';
+
 /** How long a child may take to stop before it is killed. */
 const STOP_MS = 15_000;
 
@@ -29,7 +32,7 @@ export class ChildProcesses {
     const child = spawn(process.execPath, [join(packageRoot(), 'bin', 'talus.js'), ...args], {
       detached: true,
       stdio: ['pipe', 'ignore', 'pipe'],
-      env: { ...this.environment, TALUS_STOP_WITH_STDIN: '1' },
+      env: { MALLOC_ARENA_MAX, ...this.environment, TALUS_STOP_WITH_STDIN: '1' },
     });
     this.children.set(name, child);
     let said = '';

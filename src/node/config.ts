@@ -85,7 +85,7 @@ export const nodeConfigSchema = z.object({
   inflightBytesMax: bytes(1024, 4 * MIB).describe(
     'entries of one slot sent to one follower and not acknowledged',
   ),
-  logMemoryBytesMax: bytes(1024, 64 * MIB).describe(
+  logMemoryBytesMax: bytes(1024, 32 * MIB).describe(
     'applied entries kept in memory for followers; the slots of the node share it',
   ),
   logTailBytes: bytes(1024, 512 * MIB).describe(
@@ -103,9 +103,11 @@ export const nodeConfigSchema = z.object({
   freeBytesMin: bytes(0, 256 * MIB).describe('with less free disk than this, writes are refused'),
   poolBytes: bytes(MIB, 1024 * MIB).describe('records and pages in memory; the slots of the node share it'),
   dirtyBytesTarget: bytes(MIB, 64 * MIB).describe(
-    'a checkpoint starts when the node has this much unwritten',
+    'a checkpoint starts when the node has this much unwritten, or a quarter of the pool',
   ),
-  dirtyBytesMax: bytes(MIB, 256 * MIB).describe('applying waits for the checkpoint beyond this'),
+  dirtyBytesMax: bytes(MIB, 256 * MIB).describe(
+    'applying waits for the checkpoint beyond this, or half of the pool',
+  ),
   checkpointIntervalMs: ms(10, 5000).describe('between two checkpoints when little is dirty'),
   checkpointBytesMax: bytes(64 * 1024, 16 * MIB).describe(
     'size of a checkpoint batch; applying waits while its slot alone has this much to be written',
@@ -182,8 +184,9 @@ export function settingsOf(config: NodeConfig): NodeSettings {
       checkpointIntervalMs: config.checkpointIntervalMs,
       checkpointBytesMax: config.checkpointBytesMax,
       checkpointSliceCells: 500,
-      dirtyBytesTarget: config.dirtyBytesTarget,
-      dirtyBytesMax: config.dirtyBytesMax,
+      // What is dirty is in memory beside the pool, so a small pool keeps it small, too.
+      dirtyBytesTarget: Math.min(config.dirtyBytesTarget, config.poolBytes / 4),
+      dirtyBytesMax: Math.min(config.dirtyBytesMax, config.poolBytes / 2),
     },
     binlog: {
       segmentBytes: config.segmentBytes,

@@ -241,14 +241,26 @@ export class SlotState {
     if (this.poolBytes <= bytes) return { records: 0, pages: 0 };
     const pages = this.pages.evict(Math.floor((this.pages.bytes * bytes) / this.poolBytes), pinned, most);
     let records = 0;
+    let left = this.cells.size;
     for (const cell of this.cells.values()) {
-      if (this.poolBytes <= bytes || pages + records >= most) break;
-      if (pinned.has(cell.name) || this.dirty.has(cell) || this.frozen?.cells.has(cell)) continue;
+      // Nothing left but what may not go: looking for more at each load would cost as much as all there is.
+      const clean = this.cellsBytes - this.unwrittenCellBytes;
+      if (this.poolBytes <= bytes || pages + records >= most || clean <= 0 || left-- === 0) break;
+      if (pinned.has(cell.name) || this.dirty.has(cell) || this.frozen?.cells.has(cell)) {
+        // Behind the others, so that the next look does not meet it again.
+        this.cells.delete(cell.name);
+        this.cells.set(cell.name, cell);
+        continue;
+      }
       this.drop(cell);
       records++;
       if (cell.record !== undefined) this.complete = false;
     }
     return { records, pages };
+  }
+
+  private get unwrittenCellBytes(): number {
+    return this.dirty.bytes + (this.frozen?.cells.bytes ?? 0);
   }
 
   /** Every cell that the engine does not hold yet, newest version, with a place at or after `position`. */
