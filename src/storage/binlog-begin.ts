@@ -2,7 +2,7 @@
  * How a segment begins: its file, its header and its name are durable, and so are the bounds that name it as the newest, before a
  * batch goes there. One that found no room half-way is taken away again, and begun once more under the same number.
  */
-import { writeBounds } from './binlog-bounds.js';
+import type { BoundsWriter } from './binlog-bounds.js';
 import {
   BINLOG_FOLDER,
   encodeSegmentHeader,
@@ -15,7 +15,7 @@ import type { AppendFile, Files } from './files.js';
 export async function beginSegment(
   files: Files,
   header: SegmentHeader,
-  oldestSegment: number,
+  bounds: BoundsWriter,
 ): Promise<AppendFile> {
   const { segment } = header;
   const file = await files.create(segmentPath(segment));
@@ -23,7 +23,7 @@ export async function beginSegment(
     await file.append([encodeSegmentHeader(header)]);
     await file.sync();
     await files.syncFolder(BINLOG_FOLDER);
-    await writeBounds(files, { oldest: oldestSegment, newest: segment });
+    await bounds.change({ newest: segment });
   } catch (why) {
     await file.close();
     throw why;

@@ -19,9 +19,28 @@ export async function readBounds(files: Files): Promise<SegmentBounds | undefine
   return bytes && parsed(bytes.toString());
 }
 
-/** Durable when it resolves. */
-export function writeBounds(files: Files, { oldest, newest }: SegmentBounds): Promise<void> {
-  return files.writeWhole(BOUNDS_FILE, Buffer.from(`${JSON.stringify({ oldest, newest })}\n`));
+/**
+ * Writes them, one change after the other: the log may roll while purge takes its oldest segment, and neither may take back what
+ * the other has said.
+ */
+export class BoundsWriter {
+  private turn: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly files: Files,
+    private written: SegmentBounds,
+  ) {}
+
+  /** Durable when it resolves; when it rejects nothing has changed. */
+  change(change: Partial<SegmentBounds>): Promise<void> {
+    const done = this.turn.then(async () => {
+      const { oldest, newest } = { ...this.written, ...change };
+      await this.files.writeWhole(BOUNDS_FILE, Buffer.from(`${JSON.stringify({ oldest, newest })}\n`));
+      this.written = { oldest, newest };
+    });
+    this.turn = done.catch(() => {});
+    return done;
+  }
 }
 
 /** One that rotted proves nothing. */

@@ -16,7 +16,7 @@
  * A damaged replica pins everything: the traces of the damage stay until its tombstone is written.
  */
 import type { BinlogOptions } from './binlog.js';
-import { writeBounds } from './binlog-bounds.js';
+import type { BoundsWriter } from './binlog-bounds.js';
 import { entriesBytes } from './binlog-entries.js';
 import type { BinlogIndex, SegmentInfo } from './binlog-index.js';
 import type { BinlogReader } from './binlog-reader.js';
@@ -48,6 +48,7 @@ export class BinlogPurge {
 
   constructor(
     private readonly files: Files,
+    private readonly bounds: BoundsWriter,
     private readonly options: BinlogOptions,
     private readonly index: BinlogIndex,
     private readonly reader: BinlogReader,
@@ -98,10 +99,8 @@ export class BinlogPurge {
     for (const pin of pins) await this.copyEntries(pin, victim.segment);
     await this.host.enqueue(() => this.smallRecords(victim.segment), 0);
     if (this.pins(victim.segment).length > 0) return false;
-    const { segments, newestSegment: newest } = this.index;
-    const oldest = segments[1]!.segment;
-    if (!(await this.mayBegin(oldest, newest))) return false;
-    this.index.oldestSegment = oldest;
+    const oldest = this.index.segments[1]!.segment;
+    if (!(await this.mayBegin(oldest))) return false;
     await this.files.remove(segmentPath(victim.segment));
     await this.files.syncFolder(BINLOG_FOLDER);
     this.index.segments.shift();
@@ -109,9 +108,9 @@ export class BinlogPurge {
   }
 
   /** False where the disk has no room to say so: then nothing goes, and a later run tries again. */
-  private async mayBegin(oldest: number, newest: number): Promise<boolean> {
+  private async mayBegin(oldest: number): Promise<boolean> {
     try {
-      await writeBounds(this.files, { oldest, newest });
+      await this.bounds.change({ oldest });
       return true;
     } catch (why) {
       if (!isDiskFull(why)) throw why;

@@ -25,6 +25,7 @@ import type {
   UnsyncedAppend,
 } from './binlog.js';
 import { abandonSegment, beginSegment } from './binlog-begin.js';
+import { BoundsWriter } from './binlog-bounds.js';
 import { termRunsOfEntries } from './binlog-entries.js';
 import { type BinlogIndex, checkAppend, toStore } from './binlog-index.js';
 import { bytesOf, maySyncLater, NOBODY_WAITS, type Pending, SMALL_RECORD_BYTES } from './binlog-pending.js';
@@ -49,6 +50,7 @@ export class SegmentedBinlog implements Binlog {
   readonly figures = { batches: 0, records: 0, entries: 0, bytes: 0 };
   private readonly reader: BinlogReader;
   private readonly purger: BinlogPurge;
+  private readonly bounds: BoundsWriter;
   private readonly gauge: DiskGauge;
   private readonly room: DiskRoom;
   private queue: Pending[] = [];
@@ -76,7 +78,8 @@ export class SegmentedBinlog implements Binlog {
     this.gauge = new DiskGauge(files, options.freeBytesMin);
     this.room = new DiskRoom(this.gauge);
     this.reader = new BinlogReader(files, index, (place) => this.written(place));
-    this.purger = new BinlogPurge(files, options, index, this.reader, {
+    this.bounds = new BoundsWriter(files, { oldest: index.oldestSegment, newest: index.newestSegment });
+    this.purger = new BinlogPurge(files, this.bounds, options, index, this.reader, {
       enqueue: (records, bytes) => this.enqueue(records, bytes, 'now'),
       space: () => this.gauge.space,
     });
@@ -294,8 +297,8 @@ export class SegmentedBinlog implements Binlog {
       SMALL_RECORD_BYTES,
       () => {
         const previousEndBytes = this.current?.bytes ?? 0;
-        const { lastReplicaId, oldestSegment } = this.index;
-        return beginSegment(this.files, { segment, previousEndBytes, lastReplicaId }, oldestSegment);
+        const { lastReplicaId } = this.index;
+        return beginSegment(this.files, { segment, previousEndBytes, lastReplicaId }, this.bounds);
       },
       () => abandonSegment(this.files, segment),
     );

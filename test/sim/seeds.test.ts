@@ -88,6 +88,11 @@ const PAST_FAILURES: readonly { readonly seed: number; readonly what: string }[]
   },
   { seed: 929, what: 'a log that could not say for want of room that it begins later stopped its process' },
   { seed: 1436, what: 'as 533, of another group' },
+  {
+    seed: 205,
+    what: 'a log that rolled while purge took its oldest segment named that segment again, and called itself damaged',
+  },
+  { seed: 736, what: 'as 205, of a log of another node' },
 ];
 
 for (const { seed, what } of PAST_FAILURES) {
