@@ -306,19 +306,19 @@ function dueOf(expireAtMs: number, name: string): Due {
 
 /** The engine writes of one dirty cell of state `stateId`. */
 export function writesOf(stateId: number, cell: Cell): EngineWrite[] {
-  const name = keyOf(cell.name);
-  cell.place ??= placeOf(name);
-  const key = recordKey(stateId, cell.place, name);
+  const key = keyOf(cell.name);
+  cell.place ??= placeOf(key);
+  const row = recordKey(stateId, cell.place, key);
   const writes: EngineWrite[] = [];
   const { record, storedExpireAtMs } = cell;
   if (storedExpireAtMs !== undefined && storedExpireAtMs !== record?.expireAtMs) {
-    writes.push({ kind: 'delete', key: expiryKey(stateId, storedExpireAtMs, name) });
+    writes.push({ kind: 'delete', key: expiryKey(stateId, storedExpireAtMs, key) });
   }
-  if (record === undefined) return [...writes, { kind: 'delete', key }];
+  if (record === undefined) return [...writes, { kind: 'delete', key: row }];
   if (record.expireAtMs !== undefined && record.expireAtMs !== storedExpireAtMs) {
-    writes.push({ kind: 'put', key: expiryKey(stateId, record.expireAtMs, name), value: EMPTY });
+    writes.push({ kind: 'put', key: expiryKey(stateId, record.expireAtMs, key), value: EMPTY });
   }
-  writes.push({ kind: 'put', key, value: encodeRecord(record) });
+  writes.push({ kind: 'put', key: row, value: encodeRecord(record) });
   return writes;
 }
 

@@ -20,7 +20,7 @@ export class BinlogIndex {
   lastReplicaId: ReplicaId = 0;
   /** Numbers up to this one were given to segments, also to some that are missing now: the gap they left must stay one. */
   newestSegment = 0;
-  /** Where the log begins, whether it is there or missing. */
+  /** Where the log began when it was opened, whether that is there or missing. */
   oldestSegment = 1;
 
   get sizeBytes(): number {
