@@ -267,6 +267,7 @@ export class ClientSession implements Session, RequestHandler {
   }
 
   async authenticate(tableWord: string | undefined, password: Buffer): Promise<Reply> {
+    if (this.isStarting) return STARTING;
     const table = this.host.topology().table(tableWord ?? DEFAULT_TABLE);
     if (tableWord === undefined && table?.passwordHash === undefined) {
       // There may be a table that the next SELECT opens with it.
@@ -287,6 +288,7 @@ export class ClientSession implements Session, RequestHandler {
   }
 
   select(word: string): Reply | Promise<Reply> {
+    if (this.isStarting) return STARTING;
     const table = this.host.topology().table(word);
     if (table === undefined) return /^\d+$/.test(word) ? NO_TABLE : error('ERR invalid DB index');
     if (table.passwordHash === undefined || this.opened.has(table.tableId)) return this.moveTo(table);
@@ -328,6 +330,11 @@ export class ClientSession implements Session, RequestHandler {
   /** What a command is told whose connection has no table. */
   private withoutTable(): Reply {
     return this.tableId === DEFAULT_TABLE_ID ? STARTING : DROPPED;
+  }
+
+  /** No table is known yet: to say of one that there is none, or of a password that it is wrong, would be a guess. */
+  private get isStarting(): boolean {
+    return this.host.topology().epoch === 0;
   }
 
   private anyPassword(): boolean {

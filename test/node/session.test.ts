@@ -157,6 +157,10 @@ test('before a topology is known, commands on keys are told to wait, others work
   const client = world.connect();
   assert.match(await client.send('GET a'), /^-LOADING /);
   assert.equal(await client.send('PING'), '+PONG');
+  // That there is no such table would be a guess: the client's next write would go to the default one. Likewise of a password.
+  assert.match(await client.send('SELECT orders'), /^-LOADING /);
+  assert.match(await client.send('AUTH orders secret'), /^-LOADING /);
+  assert.match(await client.send('AUTH secret'), /^-LOADING /);
   world.publish(1, [table(0, 'default', 1)]);
   assert.equal(await client.send('GET a'), '$-1');
 });
