@@ -164,3 +164,14 @@ export class ByteReader {
     }
   }
 }
+
+/**
+ * A copy where `bytes` would keep something much larger alive, such as a whole log entry. In memory of its own, not of Node's pool:
+ * there it would lie between what lives for a moment, and keep 8 KiB of that.
+ */
+export function ownBytes(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength <= 2 * bytes.length) return bytes;
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(own);
+  return own;
+}

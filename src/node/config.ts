@@ -85,8 +85,8 @@ export const nodeConfigSchema = z.object({
   inflightBytesMax: bytes(1024, 4 * MIB).describe(
     'entries of one slot sent to one follower and not acknowledged',
   ),
-  logMemoryBytesMax: bytes(1024, 32 * MIB).describe(
-    'applied entries kept in memory for followers; the slots of the node share it',
+  logMemoryBytesMax: bytes(1024, 16 * MIB).describe(
+    'applied entries kept in memory for followers; the slots of the node share it. Small ones take twice what they count',
   ),
   logTailBytes: bytes(1024, 512 * MIB).describe(
     'applied entries kept on disk for followers that lag; the slots of the node share it',

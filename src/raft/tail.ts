@@ -5,6 +5,7 @@
  * Left out: which entries may be dropped; the log decides that.
  */
 import { invariant } from '../assert.js';
+import { EntryMemory } from './entry-memory.js';
 import type { Entry, Index, Term } from './message.js';
 
 /** What an entry is taken to cost beside its data: object, headers on wire and disk. */
@@ -34,6 +35,7 @@ export class MemoryTail {
   first: Index;
   bytes = 0;
   private entries: Entry[] = [];
+  private readonly memory = new EntryMemory();
   /** Slots at the front of `entries` that are no longer used; reclaimed when they outnumber the rest. */
   private unused = 0;
 
@@ -55,7 +57,8 @@ export class MemoryTail {
       first: this.first,
       length: this.length,
     });
-    this.entries.push(entry);
+    const { index, term, kind, data } = entry;
+    this.entries.push({ index, term, kind, data: this.memory.keep(data) });
     this.bytes += entryBytes(entry);
   }
 

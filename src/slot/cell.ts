@@ -1,6 +1,7 @@
 /**
  * One key in memory, and what it costs.
  */
+import { ownBytes } from '../bytes.js';
 import { bodyBytes, PAGED_BYTES } from './body.js';
 import type { Place } from './keys.js';
 import type { CollectionRecord, KeyRecord, StringRecord } from './txn.js';
@@ -60,15 +61,4 @@ function valueBytes(record: KeptRecord | undefined): number {
   if (record.kind === 'text') return record.text.length;
   if (record.kind !== 'string') return bodyBytes(record.body);
   return Buffer.isBuffer(record.value) ? BUFFER_OVERHEAD_BYTES + record.value.length : PAGED_BYTES;
-}
-
-/**
- * A copy where `bytes` would keep something much larger alive, such as a whole log entry. In memory of its own, not of Node's pool:
- * there it would lie between what lives for a moment, and keep 8 KiB of that.
- */
-export function ownBytes(bytes: Buffer): Buffer {
-  if (bytes.buffer.byteLength <= 2 * bytes.length) return bytes;
-  const own = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(own);
-  return own;
 }

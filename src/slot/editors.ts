@@ -5,8 +5,8 @@
  * seen, savepoints hold, and a run that is dropped leaves nothing. The first element makes the key; when the last one goes, so
  * does the key. Bytes that stay are copied where they would keep a whole request alive.
  */
+import { ownBytes } from '../bytes.js';
 import { type Body, bodyCount, type CollectionKind, emptyBody } from './body.js';
-import { ownBytes } from './cell.js';
 import type {
   Direction,
   EditableFields,

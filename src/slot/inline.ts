@@ -4,6 +4,7 @@
  * The arrays in `root` are never changed in place: a record, a savepoint or a checkpoint may hold them. So an edit costs as much as
  * the array is long, which the bound on inline bodies keeps small.
  */
+import { ownBytes } from '../bytes.js';
 import type { InlineItems, InlinePairs } from './body.js';
 import type { Direction, EditableItems, EditableOrdered, Pair } from './doors.js';
 
@@ -48,7 +49,7 @@ export class InlineOrdered implements EditableOrdered {
     const old = this.find(key, rank);
     if (old?.value.equals(value)) return old.value;
     // The key that was there stays: who replaces a value has no reason to keep the bytes of another request alive.
-    this.splice(rank, old === undefined ? 0 : 1, [{ key: old?.key ?? key, value }]);
+    this.splice(rank, old === undefined ? 0 : 1, [{ key: old?.key ?? ownBytes(key), value }]);
     return old?.value;
   }
 

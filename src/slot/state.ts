@@ -10,9 +10,10 @@
  *   batch the pointer flips. The old id becomes garbage, cleared in the background (checkpoint.ts).
  */
 import { invariant } from '../assert.js';
+import { ownBytes } from '../bytes.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import { BODY_LIMITS, type BodyLimits, type Life } from './body.js';
-import { type Cell, cellBytes, type KeptRecord, keep, ownBytes } from './cell.js';
+import { type Cell, cellBytes, type KeptRecord, keep } from './cell.js';
 import { DirtyCells } from './dirty.js';
 import { type Due, type DueVerdict, EXPIRIES_KEPT, ExpiryWindow } from './expiry.js';
 import { loadExpiry, readExpiries } from './expiry-index.js';
