@@ -39,7 +39,7 @@ const FUNCTION_LINES_MAX = 60;
 /** Longer for now; these only ever shrink. A file that fits leaves the list. */
 const LONGER_FILES: Readonly<Record<string, number>> = {
   'node/node.ts': 420,
-  'node/session.ts': 346,
+  'node/session.ts': 343,
   'raft/log.ts': 338,
   'raft/raft.ts': 397,
   'slot/slot.ts': 463,

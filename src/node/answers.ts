@@ -7,6 +7,9 @@
 import { error, type Reply } from '../resp/reply.js';
 import type { RouteOutcome } from './router.js';
 
+/** Of the table that a connection speaks of at first. */
+export const DEFAULT_TABLE_ID = 0;
+
 export const NOT_AUTHENTICATED = error('NOAUTH Authentication required.');
 export const WRONG_PASSWORD = error('WRONGPASS invalid username-password pair or user is disabled.');
 export const NO_PASSWORD_SET = error(
@@ -16,7 +19,7 @@ export const CROSS_SLOT = error("CROSSSLOT Keys in request don't hash to the sam
 export const NO_TABLE = error('ERR DB index is out of range');
 export const STARTING = error('LOADING the node has not learned the cluster topology yet');
 const UNCERTAIN = error('UNCERTAIN the command may or may not have been executed');
-export const DROPPED = error('ERR the table of this connection was dropped: SELECT another');
+const DROPPED = error('ERR the table of this connection was dropped: SELECT another');
 
 const REFUSALS: Readonly<Record<(RouteOutcome & { kind: 'refused' })['why'], Reply>> = {
   noLeader: error('CLUSTERDOWN Hash slot not served'),
@@ -27,6 +30,11 @@ const REFUSALS: Readonly<Record<(RouteOutcome & { kind: 'refused' })['why'], Rep
   replyTooLarge: error('ERR the reply is larger than client-output-buffer-max'),
   diskFull: error('MISCONF the disk is nearly full: commands that may need more room are refused'),
 };
+
+/** What a command is told whose connection has no table. */
+export function withoutTable(tableId: number): Reply {
+  return tableId === DEFAULT_TABLE_ID ? STARTING : DROPPED;
+}
 
 export function replyTo(outcome: RouteOutcome): Reply {
   if (outcome.kind === 'done') return outcome.replies[0]!;

@@ -12,6 +12,7 @@ import type { Env } from '../env.js';
 import { isDamage } from '../storage/damage.js';
 import type { Engine } from '../storage/engine.js';
 import { openEngineFolder, putEngineAside, scrubTables } from '../storage/engine-folder.js';
+import type { LevelEngineOptions } from '../storage/level-engine.js';
 import { DAMAGE_FILE } from './damaged-replicas.js';
 
 /** How a node's engine is opened. */
@@ -31,7 +32,12 @@ export function suspectEngine(dataDir: string): void {
   writeFileSync(join(dataDir, SUSPECT_FILE), '');
 }
 
-export function engineOf(dataDir: string, env: Env, fatal: (why: unknown) => void): EngineFolder {
+export function engineOf(
+  dataDir: string,
+  options: LevelEngineOptions,
+  env: Env,
+  fatal: (why: unknown) => void,
+): EngineFolder {
   const path = join(dataDir, 'engine');
   let closed = false;
   const scrub = async (tables: readonly string[]): Promise<void> => {
@@ -41,7 +47,7 @@ export function engineOf(dataDir: string, env: Env, fatal: (why: unknown) => voi
       env.log.info('all tables of the engine are whole', { tables: tables.length });
   };
   const open = async (suspect: boolean): Promise<Engine> => {
-    const { engine, unchecked } = await openEngineFolder(path, { suspect });
+    const { engine, unchecked } = await openEngineFolder(path, { ...options, suspect });
     void scrub(unchecked).catch((why) => {
       if (isDamage(why)) env.log.error('the engine is damaged', { damage: why.message });
       fatal(why);

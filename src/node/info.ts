@@ -89,7 +89,7 @@ function serverSection(node: Node, figures: ProcessFigures): Section {
 function persistenceSection(node: Node): Section {
   return [
     // Until it knows the tables: clients that look at this before they go on would SELECT in vain.
-    ['loading', node.topology().epoch === 0 ? '1' : '0'],
+    ['loading', node.topology().isUnknown ? '1' : '0'],
     ['binlog_bytes', String(node.binlog.sizeBytes)],
     ['dirty_bytes', String(node.checkpointer.dirtyBytes)],
     ['disk_low', node.replicas.diskLow ? '1' : '0'],

@@ -28,6 +28,7 @@ import { type NodeConfig, settingsOf } from './config.js';
 import { raiseBoot } from './data-folder.js';
 import { type EngineFolder, engineOf, suspectEngine } from './engine-life.js';
 import { nodeView, type ProcessFigures } from './info.js';
+import { boundHeapGrowth, openTablesMax } from './memory-bounds.js';
 import { nodeMetrics } from './metrics.js';
 import { type Identity, Node, type NodeWorld } from './node.js';
 import { requireFreePort } from './port-check.js';
@@ -48,6 +49,7 @@ export interface NodeDisk {
 /** Runs until SIGTERM or SIGINT. Rejects with one line when it cannot start. */
 export async function runNode(config: NodeConfig, disk = realDisk(config)): Promise<void> {
   const stopped = stopSignal();
+  boundHeapGrowth();
   const { boot } = await admitDataFolder(config, addressOf(config));
   const folder = await openProcessFolder({ ...config, process: config.name });
   const env = systemEnv(folder.log);
@@ -78,8 +80,9 @@ export async function runNode(config: NodeConfig, disk = realDisk(config)): Prom
   await folder.close();
 }
 
-export function realDisk({ dataDir }: NodeConfig): NodeDisk {
-  return { files: nodeFiles(dataDir), engine: (env, fatal) => engineOf(dataDir, env, fatal) };
+export function realDisk({ dataDir, poolBytes }: NodeConfig): NodeDisk {
+  const options = { openFilesMax: openTablesMax(poolBytes) };
+  return { files: nodeFiles(dataDir), engine: (env, fatal) => engineOf(dataDir, options, env, fatal) };
 }
 
 class NodeProcess {

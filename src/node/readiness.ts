@@ -33,7 +33,7 @@ export class Readiness {
     if (stopping) return ['the node is stopping'];
     if (nodeId === 0) return ['not registered with a placement manager yet'];
     const view = this.host.topology();
-    if (view.epoch === 0) return ['no topology yet'];
+    if (view.isUnknown) return ['no topology yet'];
     const mine = [...view.groups()].filter(({ group }) => isHeld(group, nodeId, replicas.get(group.groupId)));
     const leaderless = mine.filter(({ group }) => leaders.of(group.groupId) === undefined).length;
     this.hasBeenReady ||= leaderless === 0;

@@ -17,13 +17,14 @@ import { hash14 } from '../slot/hash.js';
 import type { Access } from './access.js';
 import {
   CROSS_SLOT,
-  DROPPED,
+  DEFAULT_TABLE_ID,
   NO_PASSWORD_SET,
   NO_TABLE,
   NOT_AUTHENTICATED,
   replyTo,
   STARTING,
   WRONG_PASSWORD,
+  withoutTable,
 } from './answers.js';
 import { clientLine } from './client-line.js';
 import { clusterTableView } from './cluster-view.js';
@@ -54,7 +55,6 @@ export type Port = 'plain' | 'cluster';
 type Answer = (reply: Reply | undefined) => void;
 
 const DEFAULT_TABLE = 'default';
-const DEFAULT_TABLE_ID = 0;
 const SCAN_ENDED = array([bulk('0'), EMPTY_ARRAY]);
 /** Slots that one SCAN call may find empty before it answers with no keys. */
 const EMPTY_SCAN_SLOTS_MAX = 64;
@@ -128,7 +128,7 @@ export class ClientSession implements Session, RequestHandler {
 
   private runOnSlots(row: CommandRow, argv: Args, answer: Answer): void {
     const table = this.currentTable();
-    if (table === undefined) return answer(this.withoutTable());
+    if (table === undefined) return answer(withoutTable(this.tableId));
     const plan =
       this.port === 'cluster' ? this.clusterPlan(row, argv, table) : planOf(row, argv, table.slots);
     if ('redirect' in plan) return answer(plan.redirect);
@@ -237,7 +237,7 @@ export class ClientSession implements Session, RequestHandler {
   get table(): TableView {
     return clusterTableView(this.host, this.currentTable(), (slot, row, argv) => {
       const table = this.currentTable();
-      if (table === undefined) return Promise.resolve(this.withoutTable());
+      if (table === undefined) return Promise.resolve(withoutTable(this.tableId));
       return new Promise((resolve) => {
         this.route(table, slot, row, argv, (outcome) => resolve(replyTo(outcome)));
       });
@@ -267,7 +267,7 @@ export class ClientSession implements Session, RequestHandler {
   }
 
   async authenticate(tableWord: string | undefined, password: Buffer): Promise<Reply> {
-    if (this.isStarting) return STARTING;
+    if (this.host.topology().isUnknown) return STARTING;
     const table = this.host.topology().table(tableWord ?? DEFAULT_TABLE);
     if (tableWord === undefined && table?.passwordHash === undefined) {
       // There may be a table that the next SELECT opens with it.
@@ -288,7 +288,7 @@ export class ClientSession implements Session, RequestHandler {
   }
 
   select(word: string): Reply | Promise<Reply> {
-    if (this.isStarting) return STARTING;
+    if (this.host.topology().isUnknown) return STARTING;
     const table = this.host.topology().table(word);
     if (table === undefined) return /^\d+$/.test(word) ? NO_TABLE : error('ERR invalid DB index');
     if (table.passwordHash === undefined || this.opened.has(table.tableId)) return this.moveTo(table);
@@ -325,16 +325,6 @@ export class ClientSession implements Session, RequestHandler {
 
   private currentTable(): TableInfo | undefined {
     return this.host.topology().tableById(this.tableId);
-  }
-
-  /** What a command is told whose connection has no table. */
-  private withoutTable(): Reply {
-    return this.tableId === DEFAULT_TABLE_ID ? STARTING : DROPPED;
-  }
-
-  /** No table is known yet: to say of one that there is none, or of a password that it is wrong, would be a guess. */
-  private get isStarting(): boolean {
-    return this.host.topology().epoch === 0;
   }
 
   private anyPassword(): boolean {

@@ -34,6 +34,11 @@ export class TopologyView {
     return this.topology.epoch;
   }
 
+  /** None was learned yet: to say of a table that there is none, or of a password that it is wrong, would be a guess. */
+  get isUnknown(): boolean {
+    return this.epoch === 0;
+  }
+
   tableById(tableId: number): TableInfo | undefined {
     return this.byId.get(tableId);
   }

@@ -18,6 +18,7 @@ export interface LevelEngineOptions {
   readonly cacheBytes?: number;
   /** A memory table is written out when it has reached this; two may exist at once. */
   readonly writeBufferBytes?: number;
+  /** Tables that are kept open; each is mapped, and what is read of it stays in memory while it is. */
   readonly openFilesMax?: number;
 }
 

@@ -1,0 +1,14 @@
+/** What a node's memory takes beside its pool follows from the pool. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openTablesMax } from '../../src/node/memory-bounds.js';
+
+const MIB = 1024 * 1024;
+const TABLE_MIB = 2;
+
+test('open tables take half as much as the pool, within bounds', () => {
+  assert.equal(openTablesMax(512 * MIB) * TABLE_MIB, 256);
+  assert.equal(openTablesMax(1024 * MIB) * TABLE_MIB, 512);
+  assert.equal(openTablesMax(16 * MIB), 64, 'fewer than LevelDB needs for its work would help nobody');
+  assert.equal(openTablesMax(1024 * 1024 * MIB), 512);
+});
