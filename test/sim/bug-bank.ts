@@ -183,6 +183,8 @@ const JUDGES: readonly (readonly [words: RegExp, judge: string])[] = [
   [/half of an MSET/, 'atomicity'],
   [/alive after its time/, 'expiry'],
   [/elsewhere, .* on machine|a row of state|keys came or went|state of no replica/, 'equal replicas'],
+  [/a lease of term/, 'leases'],
+  [/is wished again/, 'member ids'],
   [/^waited|still refused|not settled/, 'liveness'],
   [/did not end/, 'endless loop'],
   [/stopped: |stays shut|is damaged/, "the program's own alarm"],

@@ -7,7 +7,7 @@ import type { NodeSettings } from '../../src/node/settings.js';
 import { RaftLog } from '../../src/raft/log.js';
 import { seededRandom } from '../../src/random.js';
 import { createCodec } from '../../src/rpc/codec.js';
-import { encodeBirth } from '../../src/slot/birth.js';
+import { encodeBirth, memberOf } from '../../src/slot/birth.js';
 import { type CommandEntry, encodeEntry } from '../../src/slot/entry.js';
 import type { BinlogEntry, BinlogRecord } from '../../src/storage/binlog.js';
 import { decodeEntries, encodeEntries } from '../../src/storage/binlog-record.js';
@@ -16,8 +16,10 @@ import { CutWrites } from './checks/cut-writes.js';
 import { DurableImage } from './checks/durable-image.js';
 import { judge } from './checks/judge.js';
 import type { Action } from './checks/key-model.js';
+import { Leases } from './checks/leases.js';
 import { Ledger } from './checks/ledger.js';
 import { Logs } from './checks/logs.js';
+import { Members } from './checks/members.js';
 import { Oracles } from './checks/oracles.js';
 import { Reads } from './checks/reads.js';
 import type { Tell } from './checks/tell.js';
@@ -406,6 +408,42 @@ test('an acknowledged async write may be lost as part of a suffix; one in no log
   refused.watch.settled(['x1'], 'refused');
   refused.watch.judgeLosses();
   assert.equal(refused.faults.length, 1);
+});
+
+test('a lease that outlives the election of another leader is found', () => {
+  const { faults, tell: judge } = tell();
+  const leases = new Leases(judge);
+  let leaseHolds = true;
+  const slot = {
+    isLeader: true,
+    status: { term: 3 },
+    birth: { groupId: 7 },
+    raft: { leaseHolds: () => leaseHolds },
+    now: () => 0,
+  } as unknown as NodeSlot;
+  leases.elected(7, 3);
+  leases.elected(8, 9);
+  leases.look(slot);
+  assert.deepEqual(faults, [], 'its own term, and another group');
+  leases.elected(7, 4);
+  leaseHolds = false;
+  leases.look(slot);
+  assert.deepEqual(faults, [], 'it thinks that it leads, and answers nobody');
+  leaseHolds = true;
+  leases.look(slot);
+  assert.equal(faults.length, 1);
+});
+
+test('a member id that comes back is found, and a new one of its node is not', () => {
+  const { faults, tell: judge } = tell();
+  const members = new Members(judge);
+  members.wished(1, new Set([1, 2, 3]));
+  members.wished(1, new Set([1, 3]));
+  members.wished(1, new Set([1, 3, memberOf(2, 1)]));
+  members.wished(2, new Set([2]));
+  assert.deepEqual(faults, []);
+  members.wished(1, new Set([1, 2, 3]));
+  assert.equal(faults.length, 1);
 });
 
 function command(index: number, term: number, data: Buffer): BinlogEntry {

@@ -280,6 +280,7 @@ export class World {
   /** The oracles look at the machine whose event it was. */
   private look(owner: Owner | undefined): void {
     if (owner === undefined) return;
+    this.oracles.members.look(this.placement.topology);
     const machine = this.machines[Math.floor(owner.ownerId / 1000) - 1];
     if (machine?.life === owner) this.oracles.look(owner, machine.node?.replicas.all ?? []);
   }

@@ -1,7 +1,7 @@
 /**
  * What must hold after every step of every replica, seen from outside: after each event, on each message, at each entry applied.
  *
- * Each promise has a file of its own: elections, logs, applied, durability, reads, ledger, bounds. What clients see is judged at the end
+ * Each promise has a file of its own: elections, leases, members, logs, applied, durability, reads, ledger, bounds. What clients see is judged at the end
  * (judge.ts, dumps.ts), and that nothing hangs (rest.ts). Whatever is asked after each event costs only what is new.
  */
 
@@ -19,8 +19,10 @@ import { Bounds } from './bounds.js';
 import { CutWrites } from './cut-writes.js';
 import { type Disk, Durability } from './durability.js';
 import { Elections } from './elections.js';
+import { Leases } from './leases.js';
 import { Ledger } from './ledger.js';
 import { Logs } from './logs.js';
+import { Members } from './members.js';
 import { replayedIndex } from './peek.js';
 import { Reads } from './reads.js';
 import type { Tell } from './tell.js';
@@ -43,6 +45,8 @@ export class Oracles {
   readonly reads: Reads;
   readonly cutWrites: CutWrites;
   private readonly elections: Elections;
+  private readonly leases: Leases;
+  readonly members: Members;
   private readonly logs: Logs;
   private readonly applied: Applied;
   private readonly durability: Durability;
@@ -52,6 +56,8 @@ export class Oracles {
     const { tell, settings, disks } = parts;
     this.ledger = new Ledger(tell);
     this.elections = new Elections(tell);
+    this.leases = new Leases(tell);
+    this.members = new Members(tell);
     this.durability = new Durability(tell, disks);
     this.logs = new Logs(tell, this.durability);
     this.applied = new Applied(tell, (entry) => this.ledger.applied(entry));
@@ -81,6 +87,7 @@ export class Oracles {
       this.durability.engineHolds(slot, this.logs.committedTo(slot.birth.groupId));
       this.cutWrites.look(owner.ownerId, slot);
       this.reads.look(slot);
+      this.leases.look(slot);
       this.bounds.look(slot);
     }
   }
@@ -107,6 +114,7 @@ export class Oracles {
     // A group of one leads before its vote is on disk, silently: nothing comes of it until its log is saved.
     if (role !== 'leader' || configuration.voters.length === 1) return;
     if (!this.elections.leads(slot.birth.groupId, term, ownerId)) return;
+    this.leases.elected(slot.birth.groupId, term);
     this.parts.tell.counted('leaders elected');
     if (slot.birth.voters.length === 0) this.parts.tell.counted('newcomers elected');
     this.parts.leaderElected?.(slot);

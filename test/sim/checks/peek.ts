@@ -43,3 +43,8 @@ export function queuedEntries(slot: NodeSlot): number {
 export function settledIndex(slot: NodeSlot): number {
   return slot.birth.isAsync ? raftState(slot).log.appliedIndex : slot.appliedTo.index;
 }
+
+/** The replica's own time. */
+export function clockMs(slot: NodeSlot): number {
+  return slot['now']();
+}
