@@ -5,10 +5,8 @@
  * between them: clients decide by it whether to send again.
  */
 import { error, type Reply } from '../resp/reply.js';
+import { DEFAULT_TABLE_ID } from '../rpc/topology.js';
 import type { RouteOutcome } from './router.js';
-
-/** Of the table that a connection speaks of at first. */
-export const DEFAULT_TABLE_ID = 0;
 
 export const NOT_AUTHENTICATED = error('NOAUTH Authentication required.');
 export const WRONG_PASSWORD = error('WRONGPASS invalid username-password pair or user is disabled.');

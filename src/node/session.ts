@@ -11,13 +11,12 @@ import { findRow, gate, isLocal, isWrite, keysOf, refusal } from '../commands/ta
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import { array, bulk, EMPTY_ARRAY, error, OK, type Reply } from '../resp/reply.js';
 import { isLoopback } from '../rpc/credentials.js';
-import type { TableInfo } from '../rpc/topology.js';
+import { DEFAULT_TABLE_ID, type TableInfo } from '../rpc/topology.js';
 import type { CommandGroup } from '../slot/entry.js';
 import { hash14 } from '../slot/hash.js';
 import type { Access } from './access.js';
 import {
   CROSS_SLOT,
-  DEFAULT_TABLE_ID,
   NO_PASSWORD_SET,
   NO_TABLE,
   NOT_AUTHENTICATED,

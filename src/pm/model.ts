@@ -9,7 +9,7 @@
  * A table of 16,384 slots is about 0.5 MB of record, 1 MB once its members were changed: below etcd's request limit of 1.5 MB.
  */
 import { invariant } from '../assert.js';
-import type { NodeInfo, TableInfo, Topology } from '../rpc/topology.js';
+import { DEFAULT_TABLE_ID, type NodeInfo, type TableInfo, type Topology } from '../rpc/topology.js';
 import { decodeGroupRow, encodeGroupRow, type GroupRow } from './group-row.js';
 import type { StoreRecord, StoreWrite } from './store.js';
 
@@ -19,7 +19,6 @@ export const CLUSTER_KEY = 'meta/cluster';
 const NODE_PREFIX = 'meta/nodes/';
 const TABLE_PREFIX = 'meta/tables/';
 
-export const DEFAULT_TABLE_ID = 0;
 export const DEFAULT_TABLE_NAME = 'default';
 export const MODEL_VERSION = 1;
 /** A node that was away for longer than so many drops keeps the older ones' data. */

@@ -3,16 +3,9 @@
  * fewer; and the one that drops it. Pure.
  */
 import { hasMember, INCARNATION_MAX, wishedMembers, wishedNodeIds } from '../rpc/group-members.js';
-import type { GroupInfo, GroupMember, TableInfo } from '../rpc/topology.js';
+import { DEFAULT_TABLE_ID, type GroupInfo, type GroupMember, type TableInfo } from '../rpc/topology.js';
 import { PmError } from './errors.js';
-import {
-  type Change,
-  DEFAULT_TABLE_ID,
-  DEFAULT_TABLE_NAME,
-  DROPPED_TABLES_MAX,
-  type State,
-  tableNamed,
-} from './model.js';
+import { type Change, DEFAULT_TABLE_NAME, DROPPED_TABLES_MAX, type State, tableNamed } from './model.js';
 import { type Place, placesOf, planPlacement, replicasByNode } from './plan.js';
 import { planResize } from './resize.js';
 import type { TableWish } from './validate.js';

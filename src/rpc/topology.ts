@@ -3,6 +3,10 @@
  * and run on without PM. A topology is a wish where groups are concerned: a group's own log is the truth of its
  * members, and only the birth set written at table creation may make voters (docs/consistency.md, "Birth").
  */
+
+/** Of the table that PM makes by itself, and that a connection speaks of at first. */
+export const DEFAULT_TABLE_ID = 0;
+
 export interface Topology {
   readonly clusterId: string;
   /** Grows with every change; a node ignores what is not newer than what it has. */

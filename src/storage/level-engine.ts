@@ -24,7 +24,7 @@ export interface LevelEngineOptions {
 
 const CACHE_BYTES = 32 * 1024 * 1024;
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
-const OPEN_FILES_MAX = 512;
+export const OPEN_FILES_MAX = 512;
 /** Bytes that one iterator step reads ahead. */
 const ITERATOR_BYTES = 64 * 1024;
 

@@ -9,22 +9,7 @@ import { promisify } from 'node:util';
 import { signal } from '../../jepsen-style/processes.js';
 import type { RespClient } from '../../jepsen-style/resp-client.js';
 import { TALUS, TalusCluster } from './talus-cluster.js';
-
-const WAIT_MS_MAX = 60_000;
-
-async function waitFor(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + WAIT_MS_MAX;
-  let why: unknown = 'it said no';
-  const asked = (): Promise<boolean> =>
-    holds().catch((error: unknown) => {
-      why = error;
-      return false;
-    });
-  while (!(await asked())) {
-    assert.ok(performance.now() < deadlineMs, `${what}: ${String(why)}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+import { within } from './within.js';
 
 async function talus(...words: readonly string[]): Promise<string> {
   return (await promisify(execFile)(process.execPath, [TALUS, ...words])).stdout;
@@ -51,12 +36,12 @@ test('an async table answers without the others, and its former leader rolls bac
   await talus('table', 'create', 'quick', '--mode', 'async', '--slots', '1', '--pm', pmAddress);
   assert.match(await talus('status', '--pm', pmAddress), /table quick {2}1 slots x 3 replicas {2}async/);
   const clients = await Promise.all([1, 2, 3].map((node) => cluster.connect(node)));
-  await waitFor('every node to know the table', async () =>
+  await within('every node to know the table', async () =>
     (await Promise.all(clients.map((client) => client.call('SELECT', 'quick')))).every(
       ({ kind }) => kind === 'ok',
     ),
   );
-  await waitFor('a first write', async () => (await clients[0]!.call('SET', 'base', '1')).kind === 'ok');
+  await within('a first write', async () => (await clients[0]!.call('SET', 'base', '1')).kind === 'ok');
   // Through nodes that lead nothing as well.
   for (const client of clients) {
     await reply(client, 'SET', 'seen', 'by all');
@@ -78,13 +63,12 @@ test('an async table answers without the others, and its former leader rolls bac
   await reply(leader, 'RPUSH', 'list', 'lost', 'too');
   assert.equal(await reply(leader, 'WAIT', '1', '50'), 0);
   signal(cluster.pidOf(name), 'SIGSTOP');
-  await waitFor('the others to be gone', async () => pids.every((pid) => !cluster.processes().includes(pid)));
+  await within('the others to be gone', async () => pids.every((pid) => !cluster.processes().includes(pid)));
   for (const other of others) cluster.startAgain(other);
-  await waitFor('another leader', async () => {
+  await within('another leader', async () => {
     const survivor = await cluster.connect(1 + (number % 3));
-    // One after the other, and not at all where the first failed: a node that still starts knows no table, and a write
-    // that follows would go to the default one.
-    // And this one must not be lost as well, should the new leader stumble over its start: the other one has it.
+    // One after the other, and not at all where the first failed: what follows would go to the default table.
+    // And this write must not be lost as well, should the new leader stumble over its start: the other one has it.
     const replicas = await reply(survivor, 'SELECT', 'quick')
       .then(() => reply(survivor, 'SET', 'base', 'kept'))
       .then(() => reply(survivor, 'WAIT', '1', '5000'))
@@ -93,16 +77,13 @@ test('an async table answers without the others, and its former leader rolls bac
   });
   signal(cluster.pidOf(name), 'SIGCONT');
   const back = await cluster.connect(number);
-  await waitFor(
-    'the former leader to count',
-    async () => (await asyncInfo(back, 'async_writes_cut')) === '2',
-  );
+  await within('the former leader to count', async () => (await asyncInfo(back, 'async_writes_cut')) === '2');
   assert.equal(await asyncInfo(back, 'async_keys_cut'), '2');
   assert.equal(await asyncInfo(back, 'async_rollbacks'), '1');
   assert.equal(await asyncInfo(back, 'async_tables'), 'quick');
   assert.equal(await cluster.metric(number, 'talus_async_writes_cut_total'), 2);
   for (const node of [1, 2, 3]) {
-    await waitFor(`the same on node ${node}`, async () => {
+    await within(`the same on node ${node}`, async () => {
       const client = await cluster.connect(node);
       try {
         for (const words of [['SELECT', 'quick'], ['READONLY']]) await reply(client, ...words);

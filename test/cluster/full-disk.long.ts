@@ -6,17 +6,17 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive, signal, waitUntil } from '../../jepsen-style/processes.js';
+import { isAlive, signal } from '../../jepsen-style/processes.js';
 import { differences } from '../../jepsen-style/replicas.js';
 import type { RespClient } from '../../jepsen-style/resp-client.js';
 import { DiskedCluster, whyNoDisks } from './disked-cluster.js';
 import { Load } from './load.js';
+import { within } from './within.js';
 
 const skip = whyNoDisks() ?? false;
 const SLOTS = 4;
 const MIB = 1 << 20;
 const MARK = 32 * MIB;
-const WAIT_MS_MAX = 90_000;
 const VALUE = 'v'.repeat(1000);
 
 function start(environment: Readonly<Record<string, string>> = {}): Promise<DiskedCluster> {
@@ -32,11 +32,6 @@ function start(environment: Readonly<Record<string, string>> = {}): Promise<Disk
       ...environment,
     },
   });
-}
-
-async function within(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const isSo = await waitUntil(() => holds().catch(() => false), WAIT_MS_MAX, 50);
-  assert.ok(isSo, `not within ${WAIT_MS_MAX} ms: ${what}`);
 }
 
 /** Errors of clients that say what they should not. */

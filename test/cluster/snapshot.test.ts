@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { signal, waitUntil } from '../../jepsen-style/processes.js';
 import type { RespClient } from '../../jepsen-style/resp-client.js';
 import { TalusCluster } from './talus-cluster.js';
+import { within } from './within.js';
 
 const SLOTS = 4;
 const KEYS = 1500;
@@ -24,14 +25,6 @@ async function write(client: RespClient, prefix: string, count: number): Promise
 
 function found(text: string): object {
   return { kind: 'ok', reply: { kind: 'bulk', text } };
-}
-
-async function waitFor(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + WAIT_MS_MAX;
-  while (!(await holds().catch(() => false))) {
-    assert.ok(performance.now() < deadlineMs, what);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 test('a node that lags beyond the kept log is brought up by snapshots, and holds everything', async (context) => {
@@ -54,7 +47,7 @@ test('a node that lags beyond the kept log is brought up by snapshots, and holds
   await kill('node-3');
   await write(client, 'while', KEYS);
   assert.equal((await client.call('SET', 'large', LARGE)).kind, 'ok');
-  await waitFor('everything to be checkpointed', async () => {
+  await within('everything to be checkpointed', async () => {
     const dirty = [
       await cluster.metric(1, 'talus_dirty_bytes'),
       await cluster.metric(2, 'talus_dirty_bytes'),
@@ -62,7 +55,7 @@ test('a node that lags beyond the kept log is brought up by snapshots, and holds
     return dirty.every((bytes) => bytes === 0);
   });
   cluster.startAgain('node-3');
-  await waitFor(
+  await within(
     'a transfer to be under way',
     async () => (await cluster.metric(3, 'talus_snapshots_active')) > 0,
   );
@@ -72,15 +65,15 @@ test('a node that lags beyond the kept log is brought up by snapshots, and holds
   // What was installed before the kill needs no second one: it is by its keys that it is known to be back.
   const expected = 50 + KEYS + 1 + 50;
   // Of slots led elsewhere it hears of a commit a moment after the client.
-  await waitFor('node-1 to hold all keys', async () => (await cluster.metric(1, 'talus_keys')) === expected);
-  await waitFor('node-3 to hold all keys', async () => (await cluster.metric(3, 'talus_keys')) === expected);
+  await within('node-1 to hold all keys', async () => (await cluster.metric(1, 'talus_keys')) === expected);
+  await within('node-3 to hold all keys', async () => (await cluster.metric(3, 'talus_keys')) === expected);
   const installed = await cluster.metric(3, 'talus_snapshots_received_total');
   assert.ok(installed > 0, `${installed} snapshots installed`);
   client.close();
   await kill('node-1');
   const survivor = await cluster.connect(3);
   context.after(() => survivor.close());
-  await waitFor('node-3 to serve', async () => (await survivor.call('GET', 'large')).kind === 'ok');
+  await within('node-3 to serve', async () => (await survivor.call('GET', 'large')).kind === 'ok');
   for (const [prefix, count] of [
     ['before', 50],
     ['while', KEYS],

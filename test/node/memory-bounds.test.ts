@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openTablesMax } from '../../src/node/memory-bounds.js';
+import { run } from '../cluster/processes.js';
 
 const MIB = 1024 * 1024;
 const TABLE_MIB = 2;
@@ -11,4 +12,8 @@ test('open tables take half as much as the pool, within bounds', () => {
   assert.equal(openTablesMax(1024 * MIB) * TABLE_MIB, 512);
   assert.equal(openTablesMax(16 * MIB), 64, 'fewer than LevelDB needs for its work would help nobody');
   assert.equal(openTablesMax(1024 * 1024 * MIB), 512);
+});
+
+test('this V8 knows the flag that bounds the heap: of one that it does not know it says nothing', async () => {
+  assert.match((await run(process.execPath, ['--v8-options'])).stdout, /^ +--heap-growing-percent /m);
 });
