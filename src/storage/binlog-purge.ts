@@ -128,7 +128,7 @@ export class BinlogPurge {
   private liveBytes(): number {
     let bytes = 0;
     for (const log of this.index.sorted()) {
-      for (const region of log.regions) if (region.last > log.releasedIndex) bytes += region.ownBytes;
+      for (const region of log.unreleasedRegions) bytes += region.ownBytes;
     }
     return bytes;
   }
@@ -136,7 +136,7 @@ export class BinlogPurge {
   private pins(segment: number): Pin[] {
     const pins: Pin[] = [];
     for (const log of this.index.sorted()) {
-      const regions = log.regions.filter((region) => pinsSegment(log, region, segment));
+      const regions = log.unreleasedRegions.filter((region) => region.segment === segment);
       const bytes = regions.reduce((sum, region) => sum + region.ownBytes, 0);
       if (regions.length > 0 || log.damaged !== undefined) pins.push({ log, regions, bytes });
     }

@@ -80,6 +80,11 @@ export class ReplicaLog {
     return this.sorted;
   }
 
+  /** Those with entries that somebody may still need, in order. */
+  get unreleasedRegions(): readonly Region[] {
+    return this.sorted.slice(this.position(this.releasedIndex + 1));
+  }
+
   get lastIndex(): number {
     return this.sorted[this.sorted.length - 1]?.last ?? this.compactedIndex;
   }

@@ -62,7 +62,10 @@ class SealedEngine implements Engine {
   }
 
   write(batch: readonly EngineWrite[], options: WriteOptions): Promise<void> {
-    return this.engine.write(batch.map(sealedWrite), options);
+    return this.engine.write(
+      batch.map((write) => (write.kind === 'put' ? new SealedPut(write.key, write.value) : write)),
+      options,
+    );
   }
 
   iterate(range: EngineRange): EngineIterator {
@@ -93,13 +96,22 @@ function hashOf(key: Buffer): number {
   return hash >>> 0;
 }
 
-function sealedWrite(write: EngineWrite): EngineWrite {
-  if (write.kind === 'delete') return write;
-  const { key, value } = write;
-  const sealed = Buffer.allocUnsafe(value.length + SEAL_BYTES);
-  value.copy(sealed);
-  sealed.writeUInt32BE(crc32c(value, hashOf(key)), value.length);
-  return { kind: 'put', key, value: sealed };
+/** Sealed when it is read: whoever takes a large batch row by row, in slices, would find all of it sealed in one stretch before. */
+class SealedPut {
+  readonly kind = 'put';
+
+  constructor(
+    readonly key: Buffer,
+    private readonly bare: Buffer,
+  ) {}
+
+  get value(): Buffer {
+    const { key, bare } = this;
+    const sealed = Buffer.allocUnsafe(bare.length + SEAL_BYTES);
+    bare.copy(sealed);
+    sealed.writeUInt32BE(crc32c(bare, hashOf(key)), bare.length);
+    return sealed;
+  }
 }
 
 /** The value of a row as the engine below holds it; it aliases the sealed one. Throws a DamageError where the seal does not hold. */
