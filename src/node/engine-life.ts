@@ -12,7 +12,9 @@ import type { Env } from '../env.js';
 import { isDamage } from '../storage/damage.js';
 import type { Engine } from '../storage/engine.js';
 import { openEngineFolder, putEngineAside, scrubTables } from '../storage/engine-folder.js';
-import type { LevelEngineOptions } from '../storage/level-engine.js';
+import { namesIn, tablesIn } from '../storage/level-check.js';
+import { FEW_TABLES, type LevelEngineOptions } from '../storage/level-engine.js';
+import { useUpMaps } from '../storage/level-maps.js';
 import { DAMAGE_FILE } from './damaged-replicas.js';
 
 /** How a node's engine is opened. */
@@ -46,8 +48,14 @@ export function engineOf(
     if (tables.length > 0 && !closed)
       env.log.info('all tables of the engine are whole', { tables: tables.length });
   };
+  const unmap = (): Promise<void> =>
+    useUpMaps(join(dataDir, 'engine-maps')).catch((why) => {
+      env.log.warn('tables of the engine are mapped into memory', { why: String(why) });
+    });
   const open = async (suspect: boolean): Promise<Engine> => {
-    const { engine, unchecked } = await openEngineFolder(path, { ...options, suspect });
+    if (tablesIn(await namesIn(path)).length > FEW_TABLES) await unmap();
+    const onManyTables = (): void => void unmap();
+    const { engine, unchecked } = await openEngineFolder(path, { ...options, onManyTables, suspect });
     void scrub(unchecked).catch((why) => {
       if (isDamage(why)) env.log.error('the engine is damaged', { damage: why.message });
       fatal(why);

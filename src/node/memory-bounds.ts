@@ -2,19 +2,17 @@
  * What keeps a node's memory near its pool, beside the pool's own bound: measured in docs/performance.md.
  */
 import { setFlagsFromString } from 'node:v8';
-import { OPEN_FILES_MAX } from '../storage/level-engine.js';
 
-/** LevelDB's tables are of about this size. */
-const TABLE_BYTES = 2 * 1024 * 1024;
+/** Index and filter of one of the engine's tables, where its rows are small. */
+const TABLE_MEMORY_BYTES = 128 * 1024;
 const OPEN_TABLES_MIN = 64;
+/** Each is a file handle. */
+const OPEN_TABLES_MAX = 8192;
 
-/**
- * How many of the engine's tables may be open. They are mapped: what was read of them counts as the process's memory until they
- * are closed. So they take half as much as the pool, at most, where 64 of them take no more.
- */
+/** How many of the engine's tables may be open: what they hold in memory takes a quarter of the pool, at most. */
 export function openTablesMax(poolBytes: number): number {
-  const wanted = Math.floor(poolBytes / 2 / TABLE_BYTES);
-  return Math.max(OPEN_TABLES_MIN, Math.min(wanted, OPEN_FILES_MAX));
+  const wanted = Math.floor(poolBytes / 4 / TABLE_MEMORY_BYTES);
+  return Math.max(OPEN_TABLES_MIN, Math.min(wanted, OPEN_TABLES_MAX));
 }
 
 /**

@@ -1,6 +1,8 @@
 /**
  * How much of a slot's applied log is kept for followers that lag, in steps.
  */
+import type { RecoveredReplica } from '../storage/binlog.js';
+
 interface Step {
   readonly index: number;
   readonly bytes: number;
@@ -22,17 +24,21 @@ export interface LogNeed {
 }
 
 export class LogTail {
+  private released: number;
   private readonly steps: Step[] = [];
   private readonly stepBytesMin: number;
   private stepBytes = 0;
   private keptBytes = 0;
 
-  /** `nodeTailBytes`: what all slots of the node may keep together. */
+  /** `nodeTailBytes`: what all slots of the node, `sharers`, may keep together. `recovered`: what the log holds already. */
   constructor(
-    private released: number,
-    nodeTailBytes: number,
+    private readonly nodeTailBytes: number,
+    private readonly sharers: () => number,
+    recovered?: Pick<RecoveredReplica, 'compactedIndex' | 'runs'>,
   ) {
     this.stepBytesMin = Math.min(STEP_BYTES_MAX, nodeTailBytes / STEPS_A_NODE);
+    this.released = recovered?.compactedIndex ?? 0;
+    for (const { last, bytes } of recovered?.runs ?? []) this.appended(last, bytes);
   }
 
   appended(index: number, bytes: number): void {
@@ -52,10 +58,11 @@ export class LogTail {
   }
 
   /**
-   * The newest index that may go when all up to `durableIndex` is in the engine, and `tailBytes` and what is needed are to
-   * stay; 0: nothing new.
+   * The newest index that may go when all up to `durableIndex` is in the engine, and this slot's share and what is needed are
+   * to stay; 0: nothing new.
    */
-  releasable(durableIndex: number, tailBytes: number, needed: LogNeed): number {
+  releasable(durableIndex: number, needed: LogNeed): number {
+    const tailBytes = this.nodeTailBytes / this.sharers();
     let upTo = 0;
     while (this.steps.length > 0 && this.keptBytes > tailBytes) {
       const step = this.steps[0]!;

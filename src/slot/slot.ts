@@ -15,7 +15,7 @@ import type { ConfigurationResult } from '../raft/leader.js';
 import { membersOf } from '../raft/membership.js';
 import { type Configuration, type MemberId, type Message, NOBODY } from '../raft/message.js';
 import { Raft } from '../raft/raft.js';
-import type { ConfigurationChange, RaftStatus, Ready } from '../raft/ready.js';
+import type { ConfigurationChange, EntryLoad, RaftStatus, Ready } from '../raft/ready.js';
 import type { BinlogEntry, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
 import { type AckQuestion, Acks } from './acks.js';
 import { Ahead } from './ahead.js';
@@ -78,7 +78,7 @@ export class Slot<R> {
     this.durableIndex = applied.index;
     this.replayedIndex = recovered?.lastIndex ?? 0;
     this.stored = meta && { stateId: state.stateId, meta };
-    this.tail = new LogTail(recovered?.compactedIndex ?? 0, settings.logTailBytes);
+    this.tail = new LogTail(settings.logTailBytes, parts.sharers, recovered);
     this.clock = new SlotClock(env);
     if (meta !== undefined) this.clock.observe(meta.timeMs, false);
     const poolBytes = (): number => settings.poolBytes / parts.sharers();
@@ -273,7 +273,10 @@ export class Slot<R> {
   /** What a checkpoint writes of this slot; undefined when it must wait or there is nothing new. */
   freeze(): ReturnType<Freezer['freeze']> {
     if (this.closed || this.installs.deaf || this.ahead?.isGoingBack) return undefined;
-    return this.freezer.freeze(this.durableIndex);
+    const freeze = this.freezer.freeze(this.durableIndex);
+    // A share shrinks, and who needed the log stops needing it, also while nothing is written.
+    if (freeze === undefined) this.releaseLog();
+    return freeze;
   }
 
   /** That checkpoint is in the engine, synced: the log up to it is no longer needed for recovery. */
@@ -282,13 +285,7 @@ export class Slot<R> {
     this.durableIndex = meta.appliedIndex;
     this.stored = { stateId, meta };
     this.loader.trim();
-    const { settings, sharers, snapshots } = this.parts;
-    const tailBytes = settings.logTailBytes / sharers();
-    const releasable = this.tail.releasable(this.durableIndex, tailBytes, snapshots.needed(this));
-    if (releasable > 0) {
-      this.raft.compact(releasable);
-      this.parts.binlog.release(this.replicaId, releasable);
-    }
+    this.releaseLog();
     this.wake();
   }
 
@@ -340,6 +337,14 @@ export class Slot<R> {
     return membersOf(this.raft.status.configuration).filter((member) => nodeOf(member) === nodeId);
   }
 
+  /** What is in the engine, beyond this slot's share of the tail. */
+  private releaseLog(): void {
+    const upTo = this.tail.releasable(this.durableIndex, this.parts.snapshots.needed(this));
+    if (upTo === 0) return;
+    this.raft.compact(upTo);
+    this.parts.binlog.release(this.replicaId, upTo);
+  }
+
   private askReadIndex(): void {
     if (!this.requests.hasReadsToAsk || this.requests.readRoundsOut >= this.parts.settings.readRoundsMax)
       return;
@@ -352,15 +357,14 @@ export class Slot<R> {
   private handle(ready: Ready, batch: SaveBatch): void {
     if (ready.forgottenIndex > 0) return this.parts.fatal(forgotten(ready.forgottenIndex, this.status));
     for (const message of ready.messages) this.parts.send(this, message);
-    const { replicaId } = this;
     const records: BinlogRecord[] = [];
     const last = ready.entries.at(-1);
     if (last !== undefined) {
-      records.push({ kind: 'entries', replicaId, entries: ready.entries });
+      records.push({ kind: 'entries', replicaId: this.replicaId, entries: ready.entries });
       for (const entry of ready.entries) this.tail.appended(entry.index, entry.data.length);
     }
     if (ready.hardState !== undefined && (ready.mustSync || last !== undefined)) {
-      records.push({ kind: 'hardState', replicaId, ...ready.hardState });
+      records.push({ kind: 'hardState', replicaId: this.replicaId, ...ready.hardState });
     }
     if (this.ahead !== undefined) this.ahead.handle(ready, records, batch);
     else batch.records.push(...records);
@@ -402,11 +406,7 @@ export class Slot<R> {
       if (this.parts.isDown(nodeOf(member))) this.raft.unreachable(member);
   }
 
-  private async loadEntries(load: {
-    readonly to: MemberId;
-    readonly from: number;
-    readonly bytesMax: number;
-  }): Promise<void> {
+  private async loadEntries(load: EntryLoad): Promise<void> {
     const entries = await this.parts.binlog.read(this.replicaId, load.from, load.bytesMax).catch((why) => {
       this.parts.env.log.warn('log entries could not be read for a follower', { why: String(why), ...load });
       return [];

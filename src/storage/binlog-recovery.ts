@@ -274,6 +274,7 @@ function recovered(log: ReplicaLog, entries: readonly BinlogEntry[]): RecoveredR
     compactedTerm,
     terms: damaged === undefined ? log.terms() : [],
     lastIndex,
+    runs: damaged === undefined ? log.regions.map(({ last, ownBytes }) => ({ last, bytes: ownBytes })) : [],
     entries: damaged === undefined ? entries : [],
     damaged,
   };

@@ -56,6 +56,8 @@ export interface RecoveredReplica {
   readonly compactedTerm: number;
   readonly terms: readonly { readonly from: number; readonly term: number }[];
   readonly lastIndex: number;
+  /** All kept entries in runs, in order: the last index of each, and the bytes of its frames. */
+  readonly runs: readonly { readonly last: number; readonly bytes: number }[];
   /** All after `appliedIndexOf(replica)`, contiguous up to lastIndex. */
   readonly entries: readonly BinlogEntry[];
   /** Set when frames of this replica were damaged before the tail: it must be rebuilt from its peers. */

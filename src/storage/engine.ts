@@ -15,6 +15,7 @@ export interface Engine {
   get(key: Buffer): Promise<Buffer | undefined>;
   /** In the order asked. */
   getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]>;
+  /** Keys and values are read at any time until it has resolved, and may not change before. */
   write(batch: readonly EngineWrite[], options: WriteOptions): Promise<void>;
   iterate(range: EngineRange): EngineIterator;
   /** The process stops: writes that wait for room, now and later, are rejected with DiskFull. */

@@ -12,19 +12,28 @@ import { access, mkdir, open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { Engine, EngineIterator, EngineRange, EngineWrite } from './engine.js';
+import { ReadGatherer } from './read-gatherer.js';
 
 export interface LevelEngineOptions {
   /** Uncompressed blocks kept in memory. */
   readonly cacheBytes?: number;
   /** A memory table is written out when it has reached this; two may exist at once. */
   readonly writeBufferBytes?: number;
-  /** Tables that are kept open; each is mapped, and what is read of it stays in memory while it is. */
+  /** Tables that are kept open, each with its index and its filter in memory. */
   readonly openFilesMax?: number;
+  /** Told once, when there are more tables than `FEW_TABLES`. */
+  readonly onManyTables?: () => void;
 }
+
+/** LevelDB may map that many without harm (level-maps.ts): 2 MiB each. */
+export const FEW_TABLES = 32;
+/** It is asked for its number of tables when it has taken this much more. */
+const LOOK_BYTES = 8 * 1024 * 1024;
+const LEVELS = 7;
 
 const CACHE_BYTES = 32 * 1024 * 1024;
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
-export const OPEN_FILES_MAX = 512;
+const OPEN_FILES_MAX = 512;
 /** Bytes that one iterator step reads ahead. */
 const ITERATOR_BYTES = 64 * 1024;
 
@@ -51,18 +60,26 @@ export async function openLevelEngine(path: string, options: LevelEngineOptions 
   });
   await database.open();
   if (isNew) await settle(database, path);
-  return new LevelEngine(database);
+  return new LevelEngine(database, options.onManyTables);
 }
 
 class LevelEngine implements Engine {
-  constructor(private readonly database: Database) {}
+  private readonly reads: ReadGatherer;
+  private writtenBytes = 0;
 
-  get(key: Buffer): Promise<Buffer | undefined> {
-    return this.database.get(key);
+  constructor(
+    private readonly database: Database,
+    private onManyTables: (() => void) | undefined,
+  ) {
+    this.reads = new ReadGatherer((keys) => database.getMany(keys as Buffer[]));
+  }
+
+  async get(key: Buffer): Promise<Buffer | undefined> {
+    return (await this.reads.get([key]))[0];
   }
 
   getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]> {
-    return this.database.getMany(keys as Buffer[]);
+    return this.reads.get(keys);
   }
 
   async write(batch: readonly EngineWrite[], options: { readonly sync: boolean }): Promise<void> {
@@ -76,12 +93,25 @@ class LevelEngine implements Engine {
       else native.put(write.key, value);
       operations++;
       bytes += value?.length ?? 0;
+      this.writtenBytes += write.key.length + (value?.length ?? 0);
       if (operations < SLICE_OPERATIONS && bytes < SLICE_BYTES) continue;
       operations = 0;
       bytes = 0;
       await yieldTurn();
     }
     await native.write({ sync: options.sync });
+    if (this.writtenBytes >= LOOK_BYTES) this.countTables();
+  }
+
+  private countTables(): void {
+    this.writtenBytes = 0;
+    if (this.onManyTables === undefined) return;
+    let tables = 0;
+    for (let level = 0; level < LEVELS; level++)
+      tables += Number(this.database.getProperty(`leveldb.num-files-at-level${level}`));
+    if (tables <= FEW_TABLES) return;
+    this.onManyTables();
+    this.onManyTables = undefined;
   }
 
   iterate(range: EngineRange): EngineIterator {
@@ -96,8 +126,9 @@ class LevelEngine implements Engine {
     };
   }
 
-  close(): Promise<void> {
-    return this.database.close();
+  async close(): Promise<void> {
+    await this.reads.settled();
+    await this.database.close();
   }
 }
 

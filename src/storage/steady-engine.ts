@@ -217,6 +217,7 @@ function witnessOf(batch: readonly EngineWrite[]): Witness | undefined {
   if (last === undefined) return undefined;
   const { key } = last;
   if (last.kind === 'delete') return { key, valueBytes: undefined, value: undefined };
-  const { length } = last.value;
-  return { key, valueBytes: length, value: length <= WITNESS_BYTES_MAX ? last.value : undefined };
+  // Once: each time it may be made anew (sealed-engine.ts).
+  const { value } = last;
+  return { key, valueBytes: value.length, value: value.length <= WITNESS_BYTES_MAX ? value : undefined };
 }

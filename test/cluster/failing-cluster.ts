@@ -33,6 +33,8 @@ const AWAY_COMMANDS = 200;
 const CHECKPOINT_MS = 100;
 /** What only FLUSHALL makes a node pass, if it needs no snapshot. */
 const FLUSHED: ReadonlySet<Failpoint> = new Set(['state flip', 'garbage rows', 'garbage marker']);
+/** Beyond that, what a flush makes a node pass is passed, or came by a snapshot. */
+const FLUSHED_MS = 3000;
 /** Beyond some of them: what they leave to be cleared is cleared. */
 const IDLE_MS = 3000;
 
@@ -86,8 +88,7 @@ export class FailingCluster {
     const how = `${trap.moment} ${trap.point}, hit ${trap.hits}`;
     if (isSnapshotPoint(trap.point)) await this.lagBehind(trap);
     else this.node!.send(trap);
-    // It may die before it has answered: then this goes on until it is back.
-    const flushed = FLUSHED.has(trap.point) ? this.writers!.flush(this.cluster.addresses.at(-1)!) : undefined;
+    const flushed = FLUSHED.has(trap.point) ? this.flushUntilDead(this.node!) : undefined;
     await this.untilDead(how);
     this.startNode(undefined);
     await flushed;
@@ -141,11 +142,20 @@ export class FailingCluster {
     this.startNode(trap);
   }
 
+  /**
+   * Again and again: what reaches a node by a snapshot, the node does not pass itself. It may die before it has answered: then this
+   * goes on until another life of it is back.
+   */
+  private async flushUntilDead(node: ChildProcess): Promise<void> {
+    const deadlineMs = performance.now() + WAIT_MS_MAX;
+    do await this.writers!.flush(this.cluster.addresses.at(-1)!);
+    while (!(await waitUntil(() => isDead(node), FLUSHED_MS)) && performance.now() < deadlineMs);
+  }
+
   private async untilDead(how: string): Promise<void> {
-    const { node } = this;
-    const isDead = (): boolean => node!.exitCode !== null || node!.signalCode !== null;
-    assert.ok(await waitUntil(isDead, WAIT_MS_MAX), `never passed: ${how}`);
-    assert.equal(node!.signalCode, 'SIGKILL', `${how}: ${this.cluster.output}`);
+    const node = this.node!;
+    assert.ok(await waitUntil(() => isDead(node), WAIT_MS_MAX), `never passed: ${how}`);
+    assert.equal(node.signalCode, 'SIGKILL', `${how}: ${this.cluster.output}`);
   }
 
   private async killNode(): Promise<void> {
@@ -175,6 +185,10 @@ export class FailingCluster {
     const { tables } = await this.admin.getCluster();
     return tables.find(({ name }) => name === 'default')!.slotList;
   }
+}
+
+function isDead(node: ChildProcess): boolean {
+  return node.exitCode !== null || node.signalCode !== null;
 }
 
 export function isSnapshotPoint(point: Failpoint): boolean {

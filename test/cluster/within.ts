@@ -6,8 +6,9 @@ const WAIT_MS_MAX = 90_000;
 
 /** Asks until the answer is yes; an answer that throws is a no whose reason is kept. */
 export async function within(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  let why: unknown = 'the answer was no';
+  let why: unknown;
   const asked = async (): Promise<boolean> => {
+    why = 'the answer was no';
     try {
       return await holds();
     } catch (error) {

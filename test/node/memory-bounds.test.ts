@@ -5,13 +5,13 @@ import { openTablesMax } from '../../src/node/memory-bounds.js';
 import { run } from '../cluster/processes.js';
 
 const MIB = 1024 * 1024;
-const TABLE_MIB = 2;
+const TABLE_MEMORY_MIB = 0.125;
 
-test('open tables take half as much as the pool, within bounds', () => {
-  assert.equal(openTablesMax(512 * MIB) * TABLE_MIB, 256);
-  assert.equal(openTablesMax(1024 * MIB) * TABLE_MIB, 512);
+test('what open tables hold takes a quarter of the pool, within bounds', () => {
+  assert.equal(openTablesMax(256 * MIB) * TABLE_MEMORY_MIB, 64);
+  assert.equal(openTablesMax(1024 * MIB) * TABLE_MEMORY_MIB, 256);
   assert.equal(openTablesMax(16 * MIB), 64, 'fewer than LevelDB needs for its work would help nobody');
-  assert.equal(openTablesMax(1024 * 1024 * MIB), 512);
+  assert.equal(openTablesMax(1024 * 1024 * MIB), 8192);
 });
 
 test('this V8 knows the flag that bounds the heap: of one that it does not know it says nothing', async () => {

@@ -18,6 +18,7 @@ export function recoveredReplica(
     ledTerms: [],
     terms: [],
     lastIndex: 0,
+    runs: [],
     entries: [],
     damaged: undefined,
     ...more,
