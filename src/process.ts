@@ -47,7 +47,7 @@ export async function openProcessFolder(options: ProcessFolderOptions): Promise<
   };
 }
 
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. Called once a process. */
+/** Resolves at the first SIGTERM, or SIGINT where it has no parent that stops it; a second one ends the process at once. Called once a process. */
 export function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     let asked = false;
@@ -57,9 +57,14 @@ export function stopSignal(): Promise<void> {
       resolve();
     };
     process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
-    // A child of `talus start` ends with its parent, however that one ended.
-    if (process.env.TALUS_STOP_WITH_STDIN === '1') process.stdin.on('end', stop).resume();
+    if (process.env.TALUS_STOP_WITH_STDIN !== '1') {
+      process.on('SIGINT', stop);
+      return;
+    }
+    // A child of `talus start` is told by its parent, or ends with it, however that one ended: a Ctrl-C in the terminal, or the
+    // terminal's end, reaches both.
+    for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => {});
+    process.stdin.on('end', stop).resume();
   });
 }
 

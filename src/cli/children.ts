@@ -1,8 +1,10 @@
 /**
  * The processes that `talus start` made: started, watched, stopped together.
  *
- * They live in process groups of their own, so that a Ctrl-C in the terminal reaches the parent alone, who then stops them in
- * order; and each ends by itself when its standard input ends, which it does when the parent dies however it dies.
+ * A Ctrl-C in the terminal reaches them too, but they leave it to the parent, who stops them in order (process.ts); and each ends by
+ * itself when its standard input ends, which it does when the parent dies however it dies. They stay in the parent's session: Linux
+ * gives each session an equal share of the cores, whatever the priorities in it, so that one node's compaction would be as
+ * important as another node's event loop.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -30,7 +32,6 @@ export class ChildProcesses {
 
   start(name: string, args: readonly string[]): void {
     const child = spawn(process.execPath, [join(packageRoot(), 'bin', 'talus.js'), ...args], {
-      detached: true,
       stdio: ['pipe', 'ignore', 'pipe'],
       env: { MALLOC_ARENA_MAX, ...this.environment, TALUS_STOP_WITH_STDIN: '1' },
     });

@@ -14,7 +14,7 @@ import type { Engine } from '../storage/engine.js';
 import { openEngineFolder, putEngineAside, scrubTables } from '../storage/engine-folder.js';
 import { namesIn, tablesIn } from '../storage/level-check.js';
 import { FEW_TABLES, type LevelEngineOptions } from '../storage/level-engine.js';
-import { useUpMaps } from '../storage/level-maps.js';
+import { lowerCompaction, useUpMaps } from '../storage/level-process.js';
 import { DAMAGE_FILE } from './damaged-replicas.js';
 
 /** How a node's engine is opened. */
@@ -48,10 +48,12 @@ export function engineOf(
     if (tables.length > 0 && !closed)
       env.log.info('all tables of the engine are whole', { tables: tables.length });
   };
+  const aside = join(dataDir, 'engine-process');
+  const warnOf = (what: string) => (why: unknown) => env.log.warn(what, { why: String(why) });
+  const lower = (): Promise<void> =>
+    lowerCompaction(aside).catch(warnOf('the engine compacts at full priority'));
   const unmap = (): Promise<void> =>
-    useUpMaps(join(dataDir, 'engine-maps')).catch((why) => {
-      env.log.warn('tables of the engine are mapped into memory', { why: String(why) });
-    });
+    useUpMaps(aside).catch(warnOf('tables of the engine are mapped into memory'));
   const open = async (suspect: boolean): Promise<Engine> => {
     if (tablesIn(await namesIn(path)).length > FEW_TABLES) await unmap();
     const onManyTables = (): void => void unmap();
@@ -64,6 +66,7 @@ export function engineOf(
   };
   return {
     openEngine: async () => {
+      await lower();
       const suspect =
         (await exists(join(dataDir, DAMAGE_FILE))) || (await exists(join(dataDir, SUSPECT_FILE)));
       const engine = await open(suspect);

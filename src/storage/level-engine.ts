@@ -25,7 +25,7 @@ export interface LevelEngineOptions {
   readonly onManyTables?: () => void;
 }
 
-/** LevelDB may map that many without harm (level-maps.ts): 2 MiB each. */
+/** LevelDB may map that many without harm (level-process.ts): 2 MiB each. */
 export const FEW_TABLES = 32;
 /** It is asked for its number of tables when it has taken this much more. */
 const LOOK_BYTES = 8 * 1024 * 1024;
