@@ -46,6 +46,7 @@ const SLICE_OPERATIONS = 1000;
 const SLICE_BYTES = 1024 * 1024;
 
 type Database = ClassicLevel<Buffer, Buffer>;
+type Snapshot = ReturnType<Database['snapshot']>;
 
 /** Makes the folder, and the database in it, where there is none. */
 export async function openLevelEngine(path: string, options: LevelEngineOptions = {}): Promise<Engine> {
@@ -66,12 +67,28 @@ export async function openLevelEngine(path: string, options: LevelEngineOptions 
 class LevelEngine implements Engine {
   private readonly reads: ReadGatherer;
   private writtenBytes = 0;
+  private view: Snapshot | undefined;
 
   constructor(
     private readonly database: Database,
     private onManyTables: (() => void) | undefined,
   ) {
-    this.reads = new ReadGatherer((keys) => database.getMany(keys as Buffer[]));
+    this.reads = new ReadGatherer((keys) => database.getMany(keys as Buffer[], { snapshot: this.snapshot }));
+  }
+
+  /**
+   * What was there when the last write had ended. One for all reads until the next one: each would else take a snapshot of its own, here
+   * in the event loop, under a lock that the compacting thread holds now and then, and longest where it gets no core.
+   */
+  private get snapshot(): Snapshot {
+    this.view ??= this.database.snapshot();
+    return this.view;
+  }
+
+  private endSnapshot(): void {
+    // Those who read by it are waited for. It can only fail where the database is being closed, which ends it too.
+    void this.view?.close().catch(() => {});
+    this.view = undefined;
   }
 
   async get(key: Buffer): Promise<Buffer | undefined> {
@@ -100,6 +117,7 @@ class LevelEngine implements Engine {
       await yieldTurn();
     }
     await native.write({ sync: options.sync });
+    this.endSnapshot();
     if (this.writtenBytes >= LOOK_BYTES) this.countTables();
   }
 
