@@ -57,14 +57,11 @@ export function stopSignal(): Promise<void> {
       resolve();
     };
     process.on('SIGTERM', stop);
-    if (process.env.TALUS_STOP_WITH_STDIN !== '1') {
-      process.on('SIGINT', stop);
-      return;
-    }
-    // A child of `talus start` is told by its parent, or ends with it, however that one ended: a Ctrl-C in the terminal, or the
-    // terminal's end, reaches both.
-    for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => {});
-    process.stdin.on('end', stop).resume();
+    // Ctrl-C in a terminal, or the terminal's end, reaches the children of `talus start` too: they leave it to their parent.
+    if (process.env.TALUS_STOPPED_BY_PARENT !== '1') process.on('SIGINT', stop);
+    else for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => {});
+    // And end with it, however that one ended.
+    if (process.env.TALUS_STOP_WITH_STDIN === '1') process.stdin.on('end', stop).resume();
   });
 }
 

@@ -33,7 +33,12 @@ export class ChildProcesses {
   start(name: string, args: readonly string[]): void {
     const child = spawn(process.execPath, [join(packageRoot(), 'bin', 'talus.js'), ...args], {
       stdio: ['pipe', 'ignore', 'pipe'],
-      env: { MALLOC_ARENA_MAX, ...this.environment, TALUS_STOP_WITH_STDIN: '1' },
+      env: {
+        MALLOC_ARENA_MAX,
+        ...this.environment,
+        TALUS_STOP_WITH_STDIN: '1',
+        TALUS_STOPPED_BY_PARENT: '1',
+      },
     });
     this.children.set(name, child);
     let said = '';

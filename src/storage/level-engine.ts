@@ -31,7 +31,7 @@ export const FEW_TABLES = 32;
 const LOOK_BYTES = 8 * 1024 * 1024;
 const LEVELS = 7;
 
-const CACHE_BYTES = 32 * 1024 * 1024;
+const CACHE_BYTES = 8 * 1024 * 1024;
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 const OPEN_FILES_MAX = 512;
 /** Bytes that one iterator step reads ahead. */

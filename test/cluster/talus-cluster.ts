@@ -182,9 +182,9 @@ export class TalusCluster {
     return RespClient.connect({ host: '127.0.0.1', port: this.port + node - 1 }, timeoutMs);
   }
 
-  /** Ctrl-C. */
+  /** Ctrl-C: a terminal tells all that it started. */
   interrupt(): void {
-    signal(this.launcherPid, 'SIGINT');
+    for (const pid of this.processes()) signal(pid, 'SIGINT');
   }
 
   /** How the launcher ended. */

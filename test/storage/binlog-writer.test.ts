@@ -202,6 +202,22 @@ test('entries that start at or before the last one replace the suffix, for reade
   assert.equal(found.lastIndex, 7);
 });
 
+test('recovery tells how many bytes the kept entries take, up to which one', async () => {
+  const files = new SimFiles();
+  const { binlog } = await open(files);
+  const large = (index: number) => ({ ...entry(index, 1), data: Buffer.alloc(100_000) });
+  await binlog.append([birth(1), birth(2)]);
+  for (let index = 1; index <= 5; index++) await binlog.append([append(1, [large(index)])]);
+  files.kill();
+  const { replicas } = await open(files.incarnation(), () => 5);
+  const { runs } = replicas.get(1)!;
+  assert.equal(runs.at(-1)!.last, 5);
+  assert.ok(runs.every(({ last }, at) => last > (runs[at - 1]?.last ?? 0)));
+  const bytes = runs.reduce((sum, run) => sum + run.bytes, 0);
+  assert.ok(bytes > 500_000 && bytes < 501_000, `${bytes}`);
+  assert.deepEqual(replicas.get(2)!.runs, []);
+});
+
 test('a snapshot mark ends another history, and keeps what followed it in the same one', async () => {
   const files = new SimFiles();
   const { binlog } = await open(files);
