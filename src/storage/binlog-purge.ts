@@ -136,7 +136,7 @@ export class BinlogPurge {
   private pins(segment: number): Pin[] {
     const pins: Pin[] = [];
     for (const log of this.index.sorted()) {
-      const regions = log.unreleasedRegions.filter((region) => region.segment === segment);
+      const regions = log.regionsIn(segment).filter((region) => region.last > log.releasedIndex);
       const bytes = regions.reduce((sum, region) => sum + region.ownBytes, 0);
       if (regions.length > 0 || log.damaged !== undefined) pins.push({ log, regions, bytes });
     }
@@ -190,9 +190,8 @@ function smallRecordsOf(log: ReplicaLog, segment: number): StoredRecord[] {
 /** Needed where released entries go with the segment, or where the record that told the start goes. */
 function startRecord(log: ReplicaLog, segment: number): StoredRecord | undefined {
   let index = log.logStart?.segment === segment ? log.compactedIndex : 0;
-  for (const region of log.regions) {
-    if (region.segment === segment) index = Math.max(index, Math.min(region.last, log.releasedIndex));
-  }
+  for (const region of log.regionsIn(segment))
+    index = Math.max(index, Math.min(region.last, log.releasedIndex));
   if (index === 0) return undefined;
   return { kind: 'logStart', replicaId: log.replicaId, index, term: log.termOf(index)!, copied: true };
 }

@@ -73,6 +73,8 @@ export class ReplicaLog {
   /** Rises whenever a region that a reader may be using stops being true. */
   cuts = 0;
   private readonly sorted: Region[] = [];
+  /** How many regions lie in each segment. */
+  private readonly perSegment = new Map<number, number>();
 
   constructor(readonly replicaId: ReplicaId) {}
 
@@ -83,6 +85,18 @@ export class ReplicaLog {
   /** Those with entries that somebody may still need, in order. */
   get unreleasedRegions(): readonly Region[] {
     return this.sorted.slice(this.position(this.releasedIndex + 1));
+  }
+
+  /** Those in a segment, in order. Quick for an old segment, whose regions are among the first: there may be thousands. */
+  regionsIn(segment: number): readonly Region[] {
+    const found: Region[] = [];
+    const count = this.perSegment.get(segment) ?? 0;
+    for (let at = 0; found.length < count; at++) {
+      const region = this.sorted[at];
+      invariant(region !== undefined, 'fewer regions in a segment than were counted', { segment, count });
+      if (region.segment === segment) found.push(region);
+    }
+    return found;
   }
 
   get lastIndex(): number {
@@ -116,7 +130,7 @@ export class ReplicaLog {
     this.compactedIndex = index;
     this.compactedTerm = term;
     this.releasedIndex = Math.max(this.releasedIndex, index);
-    this.sorted.splice(0, this.position(index + 1));
+    this.put(0, this.position(index + 1));
     const first = this.sorted[0];
     if (first !== undefined && first.first <= index) this.sorted[0] = { ...first, first: index + 1 };
     this.cuts += 1;
@@ -124,7 +138,7 @@ export class ReplicaLog {
 
   /** The log is empty and starts after `index`. */
   restartAfter(index: number, term: number): void {
-    this.sorted.length = 0;
+    this.put(0, this.sorted.length);
     this.compactedIndex = index;
     this.compactedTerm = term;
     this.releasedIndex = index;
@@ -162,7 +176,9 @@ export class ReplicaLog {
 
   private cutFrom(first: number): void {
     if (first > this.lastIndex) return;
-    while (this.sorted.length > 0 && this.sorted[this.sorted.length - 1]!.first >= first) this.sorted.pop();
+    let kept = this.sorted.length;
+    while (kept > 0 && this.sorted[kept - 1]!.first >= first) kept--;
+    this.put(kept, this.sorted.length - kept);
     const tail = this.sorted[this.sorted.length - 1];
     if (tail !== undefined && tail.last >= first) {
       this.sorted[this.sorted.length - 1] = { ...tail, last: first - 1, sealed: true };
@@ -179,7 +195,7 @@ export class ReplicaLog {
       tail.endOffset = place.endOffset;
       return;
     }
-    this.sorted.push(regionFor(run, place, false));
+    this.put(this.sorted.length, 0, regionFor(run, place, false));
   }
 
   private insert(run: TermRun, place: Place, isOld: (region: Region) => boolean): void {
@@ -194,7 +210,7 @@ export class ReplicaLog {
         continue;
       }
       const last = Math.min(run.last, (next?.first ?? Number.POSITIVE_INFINITY) - 1);
-      this.sorted.splice(at, 0, regionFor({ first: index, last, term: run.term }, place, true));
+      this.put(at, 0, regionFor({ first: index, last, term: run.term }, place, true));
       index = last + 1;
     }
   }
@@ -206,8 +222,18 @@ export class ReplicaLog {
     if (old.first < region.first) parts.push({ ...old, last: region.first - 1, sealed: true });
     parts.push(region);
     if (region.last < old.last) parts.push({ ...old, first: region.last + 1 });
-    this.sorted.splice(at, 1, ...parts);
+    this.put(at, 1, ...parts);
     this.cuts += 1;
+  }
+
+  /** The only way in and out of the list: `added` in the place of `removed` regions. */
+  private put(at: number, removed: number, ...added: readonly Region[]): void {
+    for (const { segment } of this.sorted.splice(at, removed, ...added)) {
+      const left = this.perSegment.get(segment)! - 1;
+      if (left > 0) this.perSegment.set(segment, left);
+      else this.perSegment.delete(segment);
+    }
+    for (const { segment } of added) this.perSegment.set(segment, (this.perSegment.get(segment) ?? 0) + 1);
   }
 
   /** The first region that ends at or after `index`. */
