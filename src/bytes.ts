@@ -7,6 +7,13 @@ export class FormatError extends Error {
   override readonly name = 'FormatError';
 }
 
+/** Four bytes, big-endian. */
+export function u32(value: number): Buffer {
+  const out = Buffer.allocUnsafe(4);
+  out.writeUInt32BE(value);
+  return out;
+}
+
 export class ByteWriter {
   private buffer: Buffer;
   private used = 0;

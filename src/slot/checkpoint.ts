@@ -9,6 +9,7 @@
  * A batch has a bound, because a slot has one: applying waits when its slot alone has a batch's worth to be frozen. What one
  * entry adds beyond that goes ahead of the batch where it is new (checkpoint-batch.ts), and makes it larger where it is not.
  */
+import { u32 } from '../bytes.js';
 import type { Env, Timer } from '../env.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import { EngineReopened } from '../storage/steady-engine.js';
@@ -38,7 +39,10 @@ export interface Checkpointed {
   /** Its state holds what is not committed: a checkpoint of all of it must wait. */
   readonly isAhead: boolean;
   freeze(): { readonly frozen: FrozenState; readonly meta: StateMeta } | undefined;
+  /** What was frozen is in the engine. */
   checkpointed(meta: StateMeta, stateId: number): void;
+  /** Soon after: it is clean from now on. */
+  thaw(): void;
 }
 
 /** Rows of an abandoned state that are removed in one step, and steps in one round: checkpoints must not wait for long. */
@@ -263,6 +267,11 @@ export class Checkpointer {
     await this.engine.write(batch, { sync: true });
     // At once: whoever looks for a slot's stored state must not find one that is about to be cleared.
     for (const { slot, frozen, meta } of taken) slot.checkpointed(meta, frozen.stateId);
+    // Each in a turn of its own: to thaw and to evict takes its time. What is still frozen is in memory, so nobody is misled.
+    for (const { slot } of taken) {
+      slot.thaw();
+      await new Promise<void>((resolve) => this.env.defer(resolve));
+    }
   }
 
   /** Covers every id given out so far. */
@@ -317,10 +326,4 @@ export class Checkpointer {
     if (may) this.clearedSteps++;
     return may;
   }
-}
-
-function u32(value: number): Buffer {
-  const out = Buffer.allocUnsafe(4);
-  out.writeUInt32BE(value);
-  return out;
 }

@@ -50,8 +50,9 @@ export class Freezer {
     if (this.frozen?.meta.appliedIndex === index) this.frozen.configuration = this.host.configuration();
   }
 
-  /** It is in the engine. */
+  /** It is in the engine; or another state has taken its place, and it is dropped. */
   thaw(): void {
+    if (this.frozen === undefined) return;
     this.state.thaw();
     this.frozen = undefined;
   }

@@ -25,7 +25,7 @@ const KEPT_SHARE = 0.9;
  */
 const LOADED_AT_ONCE = 256;
 /** Dropped before the event loop gets its turn. */
-const EVICTED_MAX = 20_000;
+const EVICTED_MAX = 2000;
 
 export interface LoaderParts {
   readonly env: Env;

@@ -13,7 +13,7 @@
  */
 import type { ConfigurationResult } from '../raft/leader.js';
 import { membersOf } from '../raft/membership.js';
-import { type Configuration, type MemberId, type Message, NOBODY } from '../raft/message.js';
+import { type MemberId, type Message, NOBODY } from '../raft/message.js';
 import { Raft } from '../raft/raft.js';
 import type { ConfigurationChange, EntryLoad, RaftStatus, Ready } from '../raft/ready.js';
 import type { BinlogEntry, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
@@ -281,9 +281,12 @@ export class Slot<R> {
 
   /** That checkpoint is in the engine, synced: the log up to it is no longer needed for recovery. */
   checkpointed(meta: StateMeta, stateId: number): void {
-    this.freezer.thaw();
     this.durableIndex = meta.appliedIndex;
     this.stored = { stateId, meta };
+  }
+
+  thaw(): void {
+    this.freezer.thaw();
     this.loader.trim();
     this.releaseLog();
     this.wake();
@@ -391,7 +394,8 @@ export class Slot<R> {
   private roleChanged(status: RaftStatus): void {
     if (status.role === 'leader') {
       this.proposals.lead(status.lastIndex);
-      this.noteWhoIsDown(status.configuration);
+      for (const member of membersOf(status.configuration))
+        if (this.parts.isDown(nodeOf(member))) this.raft.unreachable(member);
     } else {
       this.proposals.follow();
       this.requests.lostLeadership();
@@ -399,11 +403,6 @@ export class Slot<R> {
     }
     this.applier.forgetWritten();
     this.parts.statusChanged(this);
-  }
-
-  private noteWhoIsDown(configuration: Configuration): void {
-    for (const member of membersOf(configuration))
-      if (this.parts.isDown(nodeOf(member))) this.raft.unreachable(member);
   }
 
   private async loadEntries(load: EntryLoad): Promise<void> {

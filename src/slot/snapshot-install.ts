@@ -9,7 +9,7 @@
  * From the mark to the switch the replica hears nothing, proposes nothing and applies nothing: its log must not move under the
  * mark. Messages lost meanwhile are repeated. No checkpoint is under way (the caller sees to it).
  */
-import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
+import { ByteReader, ByteWriter, FormatError, u32 } from '../bytes.js';
 import type { MemberId } from '../raft/message.js';
 import type { BinlogRecord } from '../storage/binlog.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
@@ -181,10 +181,4 @@ export function decodeMark(mark: Buffer): number {
   const stateId = input.u32();
   input.end();
   return stateId;
-}
-
-function u32(value: number): Buffer {
-  const out = Buffer.allocUnsafe(4);
-  out.writeUInt32BE(value);
-  return out;
 }

@@ -41,7 +41,9 @@ class NumberSlot implements Checkpointed {
     return { frozen, meta: { appliedIndex: 1, appliedTerm: 1, timeMs: 1, keys: 0, configuration: nobody } };
   }
 
-  checkpointed(): void {
+  checkpointed(): void {}
+
+  thaw(): void {
     this.state.dirtyBytes = this.state.unfrozenBytes;
   }
 }

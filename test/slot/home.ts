@@ -183,8 +183,11 @@ export class Home implements Checkpointed {
   }
 
   checkpointed(meta: StateMeta): void {
-    this.state.thaw();
     this.durableIndex = meta.appliedIndex;
+  }
+
+  thaw(): void {
+    this.state.thaw();
   }
 
   private async load(needs: readonly PageNeed[], ranges: RangeCache): Promise<void> {
