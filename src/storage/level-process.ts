@@ -5,7 +5,7 @@
  *
  * - It maps the first thousand tables that a process opens, and reads the others (`env_posix.cc`, MaxMmaps). What was read of a mapped
  *   table counts as the process's memory while the table is open, so only few could be open; and with much data nearly every
- *   read then opens a table and closes another one: 107 µs of CPU a key instead of 12. So the maps are used up, by as many tables
+ *   read then opens a table and closes another one: 110 µs of CPU a key instead of 22. So the maps are used up, by as many tables
  *   of one key.
  * - One thread compacts for all databases of the process, and it has much to do where keys are read at random: a read that had to
  *   look into two tables counts against the first one, and some hundred of those have it compacted (`version_set.cc`, allowed_seeks).
