@@ -60,8 +60,8 @@ export function stopSignal(): Promise<void> {
     // Ctrl-C in a terminal, or the terminal's end, reaches the children of `talus start` too: they leave it to their parent.
     if (process.env.TALUS_STOPPED_BY_PARENT !== '1') process.on('SIGINT', stop);
     else for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => {});
-    // And end with it, however that one ended.
-    if (process.env.TALUS_STOP_WITH_STDIN === '1') process.stdin.on('end', stop).resume();
+    // And end with it, however that one ended; which is no second word where it has told them before.
+    if (process.env.TALUS_STOP_WITH_STDIN === '1') process.stdin.on('end', () => asked || stop()).resume();
   });
 }
 

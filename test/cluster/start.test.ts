@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
 import { signal, waitForExit, waitUntil } from '../../jepsen-style/processes.js';
 import { requireDebian } from '../conformance/require-debian.js';
@@ -178,6 +179,17 @@ test('Ctrl-C stops everything, and the next start finds the data', async () => {
   assert.deepEqual(cluster.pidFiles(), []);
   await cluster.launch();
   assert.equal(await cli(cluster.port + 2, 'get', 'kept'), 'through the night');
+});
+
+test('a second Ctrl-C ends the launcher, and the others stop in order all the same', async () => {
+  const pids = Object.values(cluster.pids());
+  cluster.interrupt();
+  await sleep(200);
+  signal(cluster.launcherPid, 'SIGINT');
+  for (const pid of pids) assert.ok(await waitForExit(pid, 30_000), `pid ${pid} lives on`);
+  assert.deepEqual(cluster.pidFiles(), []);
+  await cluster.launch();
+  assert.equal(await cli(cluster.port, 'get', 'kept'), 'through the night');
 });
 
 test('when the launcher is killed its processes end by themselves', async () => {
