@@ -38,3 +38,8 @@ export const silentLog: Log = {
   warn: () => {},
   error: () => {},
 };
+
+/** Resolves when the event loop has had its turn. */
+export function nextTurn(env: Pick<Env, 'defer'>): Promise<void> {
+  return new Promise((resolve) => env.defer(resolve));
+}

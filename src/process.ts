@@ -47,7 +47,9 @@ export async function openProcessFolder(options: ProcessFolderOptions): Promise<
   };
 }
 
-/** Resolves at the first SIGTERM, or SIGINT where it has no parent that stops it; a second one ends the process at once. Called once a process. */
+/**
+ * Resolves at the first SIGTERM, or SIGINT where no parent stops it; a second one ends the process at once. Called once a process.
+ */
 export function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     let asked = false;

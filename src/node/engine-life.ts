@@ -50,8 +50,6 @@ export function engineOf(
   };
   const aside = join(dataDir, 'engine-process');
   const warnOf = (what: string) => (why: unknown) => env.log.warn(what, { why: String(why) });
-  const lower = (): Promise<void> =>
-    lowerCompaction(aside).catch(warnOf('the engine compacts at full priority'));
   const unmap = (): Promise<void> =>
     useUpMaps(aside).catch(warnOf('tables of the engine are mapped into memory'));
   const open = async (suspect: boolean): Promise<Engine> => {
@@ -66,7 +64,7 @@ export function engineOf(
   };
   return {
     openEngine: async () => {
-      await lower();
+      await lowerCompaction(aside).catch(warnOf('the engine compacts at full priority'));
       const suspect =
         (await exists(join(dataDir, DAMAGE_FILE))) || (await exists(join(dataDir, SUSPECT_FILE)));
       const engine = await open(suspect);

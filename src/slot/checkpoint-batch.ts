@@ -10,7 +10,7 @@
  *
  * Left out: which slots go together (checkpoint.ts).
  */
-import type { Env } from '../env.js';
+import { type Env, nextTurn } from '../env.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import { newPageWrites, pageWrites } from './page-pool.js';
 import { type FrozenState, writesOf } from './state.js';
@@ -66,7 +66,7 @@ export class BatchWriter {
     if (++this.sliceCells < this.settings.checkpointSliceCells && this.sliceBytes < SLICE_BYTES) return;
     this.sliceCells = 0;
     this.sliceBytes = 0;
-    await new Promise<void>((resolve) => this.env.defer(resolve));
+    await nextTurn(this.env);
   }
 }
 

@@ -10,7 +10,7 @@
  * entry adds beyond that goes ahead of the batch where it is new (checkpoint-batch.ts), and makes it larger where it is not.
  */
 import { u32 } from '../bytes.js';
-import type { Env, Timer } from '../env.js';
+import { type Env, nextTurn, type Timer } from '../env.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import { EngineReopened } from '../storage/steady-engine.js';
 import { BatchWriter } from './checkpoint-batch.js';
@@ -270,7 +270,7 @@ export class Checkpointer {
     // Each in a turn of its own: to thaw and to evict takes its time. What is still frozen is in memory, so nobody is misled.
     for (const { slot } of taken) {
       slot.thaw();
-      await new Promise<void>((resolve) => this.env.defer(resolve));
+      await nextTurn(this.env);
     }
   }
 

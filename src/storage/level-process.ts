@@ -29,8 +29,8 @@ type Database = ClassicLevel<Buffer, Buffer>;
 let database: Promise<Database> | undefined;
 
 /**
- * Before any other database is opened: the thread is known by its coming. Where the system does not tell of threads, or it is there
- * already, nothing happens.
+ * Once, before any other database is opened: the thread is known by its coming. Where the system does not tell of threads nothing
+ * happens; rejects where it does and not one thread has come.
  */
 export function lowerCompaction(folder: string): Promise<void> {
   return use(folder, async (opened) => {
@@ -38,7 +38,9 @@ export function lowerCompaction(folder: string): Promise<void> {
     // The second finds the first one's buffer full, and has it written out.
     for (let write = 0; write < 2; write++) await opened.put(keyOf(TABLES), VALUE);
     const come = (await threads()).filter((id) => !before.includes(id));
-    if (come.length === 1) setPriority(come[0]!, LOWEST_PRIORITY);
+    if (before.length === 0) return;
+    if (come.length !== 1) throw new Error(`${come.length} threads have come, and LevelDB's is one`);
+    setPriority(come[0]!, LOWEST_PRIORITY);
   });
 }
 

@@ -5,7 +5,6 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
 import { signal, waitForExit, waitUntil } from '../../jepsen-style/processes.js';
 import { requireDebian } from '../conformance/require-debian.js';
@@ -184,7 +183,7 @@ test('Ctrl-C stops everything, and the next start finds the data', async () => {
 test('a second Ctrl-C ends the launcher, and the others stop in order all the same', async () => {
   const pids = Object.values(cluster.pids());
   cluster.interrupt();
-  await sleep(200);
+  assert.ok(await waitUntil(async () => !(await cluster.isReady(1)), 30_000, 5), 'node-1 does not stop');
   signal(cluster.launcherPid, 'SIGINT');
   for (const pid of pids) assert.ok(await waitForExit(pid, 30_000), `pid ${pid} lives on`);
   assert.deepEqual(cluster.pidFiles(), []);
