@@ -8,7 +8,7 @@
  */
 import type { NodeView } from '../commands/session.js';
 import { stateMachine } from '../commands/state-machine.js';
-import type { Env } from '../env.js';
+import { type Env, nextTurn } from '../env.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
 import type { Reply } from '../resp/reply.js';
 import { createCodec, type RaftCodec } from '../rpc/codec.js';
@@ -152,7 +152,7 @@ export class Node implements SessionHost {
     const onPinned = (): void => void checkpointer.round();
     const recovery = await openBinlog(
       files,
-      { ...settings.binlog, onPinned },
+      { ...settings.binlog, onPinned, nextTurn: () => nextTurn(env) },
       (replica) => storedStateOf(states, replica)?.meta.appliedIndex ?? 0,
     );
     const { binlog, damage, tornBytes } = recovery;

@@ -15,7 +15,7 @@ export interface NodeSettings {
   readonly slot: SlotSettings;
   readonly checkpoint: CheckpointSettings;
   readonly snapshot: SnapshotSettings;
-  readonly binlog: Omit<BinlogOptions, 'onPinned'>;
+  readonly binlog: Omit<BinlogOptions, 'onPinned' | 'nextTurn'>;
   readonly connection: ConnectionLimits;
   /** Between two looks at every slot's timers. */
   readonly tickMs: number;

@@ -8,7 +8,8 @@ import { readBounds } from './binlog-bounds.js';
 import { termRunsOf } from './binlog-entries.js';
 import { BinlogIndex } from './binlog-index.js';
 import { decodeSmall, type GoodFrame } from './binlog-record.js';
-import { segmentsIn, sentenceOf } from './binlog-recovery.js';
+import { sentenceOf } from './binlog-recovery.js';
+import { segmentsIn } from './binlog-scan.js';
 import { decodeSegmentHeader, isUnused, scanSegment, segmentPath } from './binlog-segment.js';
 import type { Files } from './files.js';
 

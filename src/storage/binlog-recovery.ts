@@ -14,14 +14,14 @@ import { readBounds } from './binlog-bounds.js';
 import { decodeEntries, termRunsOf } from './binlog-entries.js';
 import { BinlogIndex } from './binlog-index.js';
 import { decodeSmall, type GoodFrame } from './binlog-record.js';
+import { type NextTurn, scanInTurns, segmentsIn, wholeSegments } from './binlog-scan.js';
 import {
   BINLOG_FOLDER,
   type Damage,
   decodeSegmentHeader,
   isUnused,
   type SegmentHeader,
-  scanSegment,
-  segmentOfName,
+  SegmentScanner,
   segmentPath,
 } from './binlog-segment.js';
 import { SegmentedBinlog } from './binlog-writer.js';
@@ -58,13 +58,14 @@ export async function openBinlog(
 ): Promise<OpenedBinlog> {
   await files.makeFolder(BINLOG_FOLDER);
   await files.syncFolder('.');
-  const replay = new Replay(files);
+  const nextTurn = options.nextTurn ?? (() => Promise.resolve());
+  const replay = new Replay(files, nextTurn);
   await replay.run(await segmentsIn(files));
   const file = await replay.openLast();
   const { index } = replay;
   const applied = new Map<ReplicaId, number>();
   for (const log of index.sorted()) applied.set(log.replicaId, judge(log, appliedIndexOf));
-  const entries = await unappliedEntries(files, index, applied);
+  const entries = await unappliedEntries(files, index, applied, nextTurn);
   const replicas = new Map<ReplicaId, RecoveredReplica>();
   for (const log of index.sorted())
     replicas.set(log.replicaId, recovered(log, entries.get(log.replicaId) ?? []));
@@ -79,15 +80,6 @@ export async function openBinlog(
   };
 }
 
-export async function segmentsIn(files: Files): Promise<number[]> {
-  const numbers: number[] = [];
-  for (const name of await files.list(BINLOG_FOLDER)) {
-    const segment = segmentOfName(name);
-    if (segment !== undefined) numbers.push(segment);
-  }
-  return numbers.sort((a, b) => a - b);
-}
-
 /** One pass over all segments, oldest first. */
 class Replay {
   readonly index = new BinlogIndex();
@@ -96,7 +88,10 @@ class Replay {
   /** Replicas that were born after the last place where anyone's frames may be missing. */
   private bornSince = new Set<ReplicaId>();
 
-  constructor(private readonly files: Files) {}
+  constructor(
+    private readonly files: Files,
+    private readonly nextTurn: NextTurn,
+  ) {}
 
   async run(segments: readonly number[]): Promise<void> {
     const bounds = await readBounds(this.files);
@@ -104,9 +99,9 @@ class Replay {
     let expected = Math.min(bounds?.oldest ?? first, first);
     this.index.oldestSegment = expected;
     const newest = Math.max(bounds?.newest ?? 0, segments.at(-1) ?? 0);
-    for (const segment of segments) {
+    for await (const { segment, bytes } of wholeSegments(this.files, segments)) {
       if (segment !== expected) this.note({ segment: expected, offset: 0, replicaId: undefined });
-      await this.replaySegment(segment, segment === newest, segment > (bounds?.newest ?? 0));
+      await this.replaySegment(segment, bytes, segment === newest, segment > (bounds?.newest ?? 0));
       expected = segment + 1;
     }
     if (expected <= newest) this.note({ segment: expected, offset: 0, replicaId: undefined });
@@ -131,19 +126,23 @@ class Replay {
   }
 
   /** `mayBeUnused`: it is not known that a frame ever went there. */
-  private async replaySegment(segment: number, isLast: boolean, mayBeUnused: boolean): Promise<void> {
-    const path = segmentPath(segment);
-    const bytes = (await this.files.readWhole(path)) ?? Buffer.alloc(0);
+  private async replaySegment(
+    segment: number,
+    bytes: Buffer,
+    isLast: boolean,
+    mayBeUnused: boolean,
+  ): Promise<void> {
     if (isLast && mayBeUnused && isUnused(bytes, segment)) {
-      await this.files.remove(path);
+      await this.files.remove(segmentPath(segment));
       await this.files.syncFolder(BINLOG_FOLDER);
       return;
     }
     this.checkHeader(decodeSegmentHeader(bytes, segment));
-    const scan = scanSegment(bytes, segment, isLast, {
+    const scan = new SegmentScanner(bytes, segment, isLast, {
       frame: (frame) => this.take(frame, segment),
       damage: (place) => this.note(place),
     });
+    await scanInTurns(scan, this.nextTurn);
     this.tornBytes += scan.tornBytes;
     this.index.segments.push({ segment, bytes: scan.endBytes });
   }
@@ -215,20 +214,23 @@ async function unappliedEntries(
   files: Files,
   index: BinlogIndex,
   applied: ReadonlyMap<ReplicaId, number>,
+  nextTurn: NextTurn,
 ): Promise<Map<ReplicaId, BinlogEntry[]>> {
   const found = new Map<ReplicaId, BinlogEntry[]>();
+  const whose = new Map<number, Set<ReplicaId>>();
   for (const { segment } of index.segments) {
-    const wanted = new Set<ReplicaId>();
-    for (const log of index.sorted()) if (wants(log, segment, applied)) wanted.add(log.replicaId);
-    if (wanted.size === 0) continue;
-    const bytes = (await files.readWhole(segmentPath(segment))) ?? Buffer.alloc(0);
+    const wanting = index.sorted().filter((log) => wants(log, segment, applied));
+    if (wanting.length > 0) whose.set(segment, new Set(wanting.map(({ replicaId }) => replicaId)));
+  }
+  for await (const { segment, bytes } of wholeSegments(files, [...whose.keys()])) {
+    const wanted = whose.get(segment)!;
     const frame = (each: GoodFrame): void => {
       if (each.recordKind !== 'entries' || !wanted.has(each.replicaId)) return;
       const list = found.get(each.replicaId) ?? [];
       found.set(each.replicaId, list);
       keepLive(each, segment, index.log(each.replicaId), applied.get(each.replicaId) ?? 0, list);
     };
-    scanSegment(bytes, segment, false, { frame, damage: () => {} });
+    await scanInTurns(new SegmentScanner(bytes, segment, false, { frame, damage: () => {} }), nextTurn);
   }
   for (const list of found.values()) list.sort((a, b) => a.index - b.index);
   return found;

@@ -13,7 +13,7 @@
 import { crc32c } from '@node-rs/crc32';
 import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
 import type { ReplicaId } from './binlog.js';
-import { findFrame, type GoodFrame, parseFrame } from './binlog-record.js';
+import { findFrame, type GoodFrame, type ParsedFrame, parseFrame } from './binlog-record.js';
 
 export const BINLOG_FOLDER = 'binlog';
 export const SEGMENT_HEADER_BYTES = 32;
@@ -92,29 +92,62 @@ export function scanSegment(
   isLast: boolean,
   visitor: SegmentVisitor,
 ): SegmentScan {
-  if (decodeSegmentHeader(bytes, segment) === undefined) {
-    visitor.damage({ segment, offset: 0, replicaId: undefined });
-  }
-  let position = SEGMENT_HEADER_BYTES;
-  let endBytes = position;
-  while (position < bytes.length) {
-    const frame = parseFrame(bytes, position, segment);
-    if (frame.kind === 'good') {
-      visitor.frame(frame);
-      endBytes = position = frame.endOffset;
-      continue;
+  const scanner = new SegmentScanner(bytes, segment, isLast, visitor);
+  scanner.scan(bytes.length);
+  return scanner;
+}
+
+/** A scan in parts: a segment's frames take their time. */
+export class SegmentScanner implements SegmentScan {
+  endBytes = SEGMENT_HEADER_BYTES;
+  tornBytes = 0;
+  /** Up to here it was looked at. */
+  private position = SEGMENT_HEADER_BYTES;
+
+  constructor(
+    private readonly bytes: Buffer,
+    private readonly segment: number,
+    private readonly isLast: boolean,
+    private readonly visitor: SegmentVisitor,
+  ) {
+    if (decodeSegmentHeader(bytes, segment) === undefined) {
+      visitor.damage({ segment, offset: 0, replicaId: undefined });
     }
-    if (isZeros(bytes, position)) break;
+  }
+
+  get isDone(): boolean {
+    return this.position >= this.bytes.length;
+  }
+
+  /** Goes on up to the first frame that begins at `until` or later. */
+  scan(until: number): void {
+    const { bytes, segment, visitor } = this;
+    while (this.position < Math.min(until, bytes.length)) {
+      const frame = parseFrame(bytes, this.position, segment);
+      if (frame.kind === 'good') {
+        visitor.frame(frame);
+        this.endBytes = this.position = frame.endOffset;
+      } else if (isZeros(bytes, this.position)) {
+        this.position = bytes.length;
+      } else {
+        this.skip(frame);
+      }
+    }
+  }
+
+  private skip(frame: Exclude<ParsedFrame, GoodFrame>): void {
+    const { bytes, segment, position, visitor } = this;
     const skippable = frame.kind === 'badPayload' && frame.endOffset <= bytes.length;
     const searchFrom = skippable ? frame.endOffset : position + 1;
-    if (isLast && !laterBatchStarts(bytes, searchFrom, segment)) {
-      return { endBytes, tornBytes: bytes.length - endBytes };
+    if (this.isLast && !laterBatchStarts(bytes, searchFrom, segment)) {
+      this.tornBytes = bytes.length - this.endBytes;
+      this.position = bytes.length;
+      return;
     }
     visitor.damage({ segment, offset: position, replicaId: skippable ? frame.replicaId : undefined });
-    if (skippable) endBytes = position = frame.endOffset;
-    else position = findFrame(bytes, searchFrom, segment)?.offset ?? bytes.length;
+    if (skippable) this.endBytes = this.position = frame.endOffset;
+    else this.position = findFrame(bytes, searchFrom, segment)?.offset ?? bytes.length;
   }
-  return { endBytes, tornBytes: 0 };
 }
 
 /** True proves that what lies before `from` had been synced before a later batch was written. */

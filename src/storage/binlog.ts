@@ -123,4 +123,6 @@ export interface BinlogOptions {
   /** With fewer free bytes the disk is low, below half of it what is left is kept in reserve (disk-gauge.ts). */
   readonly freeBytesMin: number;
   readonly onPinned: (replicaId: ReplicaId) => void;
+  /** Lets the event loop have its turn while the log is read; without it the whole of a segment is looked at in one. */
+  readonly nextTurn?: () => Promise<void>;
 }

@@ -19,8 +19,8 @@ export interface Files {
   open(path: string): Promise<AppendFile>;
   /** Fewer bytes than asked only at the file's end. */
   read(path: string, offset: number, length: number): Promise<Buffer>;
-  /** The whole file, or undefined where there is none. */
-  readWhole(path: string): Promise<Buffer | undefined>;
+  /** The whole file, or undefined where there is none. `room` may give the memory for it, of at least so many bytes. */
+  readWhole(path: string, room?: (lengthBytes: number) => Buffer): Promise<Buffer | undefined>;
   /** Replaces the file's content atomically and durably: temporary file, sync, rename, folder sync. */
   writeWhole(path: string, bytes: Uint8Array): Promise<void>;
   remove(path: string): Promise<void>;

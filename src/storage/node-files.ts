@@ -14,7 +14,7 @@
  * reach into zeros not yet written waits for them.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, statfs, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isDiskFull, SyncFailed } from './disk-full.js';
 import type { AppendFile, Files } from './files.js';
@@ -50,7 +50,7 @@ export function nodeFiles(root: string, options: NodeFilesOptions = {}): Files {
     create: (path) => openToAppend(path, constants.O_CREAT | constants.O_EXCL),
     open: (path) => openToAppend(path, 0),
     read: (path, offset, length) => readRange(at(path), offset, length),
-    readWhole: (path) => orMissing(readFile(at(path))),
+    readWhole: (path, room) => orMissing(readWhole(at(path), room ?? Buffer.allocUnsafe)),
     writeWhole: (path, bytes) => replaceFile(at(path), bytes),
     remove: (path) => unlink(at(path)),
     syncFolder: (folder) => syncFolder(at(folder)),
@@ -197,17 +197,32 @@ function skip(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
 async function readRange(path: string, offset: number, length: number): Promise<Buffer> {
   const handle = await open(path, 'r');
   try {
-    const buffer = Buffer.allocUnsafe(length);
-    let filled = 0;
-    while (filled < length) {
-      const { bytesRead } = await handle.read(buffer, filled, length - filled, offset + filled);
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    return buffer.subarray(0, filled);
+    return await fill(handle, offset, Buffer.allocUnsafe(length));
   } finally {
     await handle.close();
   }
+}
+
+/** In one piece: a segment has 64 MiB, and its reader may be too busy for a turn of the loop after each part. */
+async function readWhole(path: string, room: (lengthBytes: number) => Buffer): Promise<Buffer> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    return await fill(handle, 0, room(size).subarray(0, size));
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Less than all of it at the file's end only. */
+async function fill(handle: FileHandle, offset: number, buffer: Buffer): Promise<Buffer> {
+  let filled = 0;
+  while (filled < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, offset + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
 }
 
 async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
