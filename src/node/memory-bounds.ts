@@ -16,9 +16,9 @@ export function openTablesMax(poolBytes: number): number {
 }
 
 /**
- * The heap may grow by half over what a full collection has left. V8 lets it grow to four times that when much is allocated, and does
+ * The heap may grow by two fifths over what a full collection has left. V8 lets it grow to four times that when much is allocated, and does
  * not soon give back: four tenths of a node's own memory, and no faster. Before the heap has grown, so first of all.
  */
 export function boundHeapGrowth(): void {
-  setFlagsFromString('--heap-growing-percent=50');
+  setFlagsFromString('--heap-growing-percent=40');
 }

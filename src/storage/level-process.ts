@@ -9,8 +9,9 @@
  *   of one key.
  * - One thread compacts for all databases of the process, and it has much to do where keys are read at random: a read that had to
  *   look into two tables counts against the first one, and some hundred of those have it compacted (`version_set.cc`, allowed_seeks).
- *   Beside it the event loop waits for a core longer than it runs. So that thread gets the lowest priority. Should
- *   it fall behind, checkpoints wait for it, and in the end the clients' writes, which leaves it a core.
+ *   Beside it the event loop waits for a core longer than it runs. So that thread has a low priority (nice 10). Not
+ *   the lowest: it holds LevelDB's lock now and then, and without a core it holds it for long, while the event loop waits for a snapshot.
+ *   Should it fall behind, checkpoints wait for it, and in the end the clients' writes, which leaves it a core.
  */
 import { readdir, rm } from 'node:fs/promises';
 import { setPriority } from 'node:os';
@@ -21,7 +22,7 @@ const TABLES = 1010;
 /** The smallest that there is: a value of more than this is a table of its own. */
 const WRITE_BUFFER_BYTES = 64 * 1024;
 const VALUE = Buffer.alloc(WRITE_BUFFER_BYTES + 1024);
-const LOWEST_PRIORITY = 19;
+const LOW_PRIORITY = 10;
 
 type Database = ClassicLevel<Buffer, Buffer>;
 
@@ -40,7 +41,7 @@ export function lowerCompaction(folder: string): Promise<void> {
     const come = (await threads()).filter((id) => !before.includes(id));
     if (before.length === 0) return;
     if (come.length !== 1) throw new Error(`${come.length} threads have come, and LevelDB's is one`);
-    setPriority(come[0]!, LOWEST_PRIORITY);
+    setPriority(come[0]!, LOW_PRIORITY);
   });
 }
 
