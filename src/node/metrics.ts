@@ -34,7 +34,7 @@ export function nodeMetrics(node: Node, figures: ProcessFigures): Registry {
   gauge('keys', 'Keys of the replicas on this node', () => sum((slot) => slot.state.keys));
   gauge('pool_bytes', 'Records and pages in memory', () => sum((slot) => slot.state.poolBytes));
   gauge('reclaiming', 'Replicas that may have pages of keys that are gone left to remove', () =>
-    sum((slot) => (slot.state.pages.mayReclaim ? 1 : 0)),
+    sum((slot) => (slot.state.pages.mayHaveLeftovers ? 1 : 0)),
   );
   poolMetrics(gauge, node);
   gauge('requests_outstanding', 'Requests taken and not answered', () =>

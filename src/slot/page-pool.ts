@@ -81,8 +81,16 @@ export class PagePool {
   private unwrittenBytes = 0;
   private retirements = 0;
   bytes = 0;
-  /** There may be reclaim rows in the engine. */
+  /** There may be reclaim rows in the engine that nobody has looked at. */
   mayReclaim = true;
+  /** They are being looked at. */
+  isBeingReclaimed = false;
+
+  /** Lives that are gone may have pages in the engine, be they named there as such or not yet. */
+  get mayHaveLeftovers(): boolean {
+    const retired = this.retired.length + (this.frozen?.retired.length ?? 0);
+    return this.mayReclaim || this.isBeingReclaimed || retired > 0;
+  }
 
   get dirtyBytes(): number {
     return this.unwrittenBytes + (this.frozen?.bytes ?? 0);

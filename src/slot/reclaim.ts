@@ -49,11 +49,15 @@ export class Reclaimer {
 
   /** What was not looked at to its end is looked at again. */
   private async lookAgainIfBroken(state: Reclaimable, mayGoOn: () => boolean): Promise<boolean> {
+    const { pages } = state;
+    pages.isBeingReclaimed = true;
     try {
       return await this.reclaimSome(state, mayGoOn);
     } catch (why) {
-      state.pages.mayReclaim = true;
+      pages.mayReclaim = true;
       throw why;
+    } finally {
+      pages.isBeingReclaimed = false;
     }
   }
 

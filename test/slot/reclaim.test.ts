@@ -19,20 +19,24 @@ class Leftovers {
 
   async add(stateId: number, lives: number): Promise<void> {
     this.states.push({ stateId, pages: new PagePool() });
-    const batch: EngineWrite[] = [];
-    for (let index = 1; index <= lives; index++) {
-      const life = lifeOfNumbers(index, 0, 5);
-      batch.push({ kind: 'put', key: reclaimKey(stateId, life), value: Buffer.alloc(0) });
-      for (let page = 1; page <= PAGES; page++)
-        batch.push({ kind: 'put', key: pageKey(stateId, life, page), value: Buffer.alloc(1) });
-    }
+    for (let index = 1; index <= lives; index++) await this.putLife(stateId, index);
+  }
+
+  async putLife(stateId: number, index: number): Promise<void> {
+    const life = lifeOfNumbers(index, 0, 5);
+    const batch: EngineWrite[] = [{ kind: 'put', key: reclaimKey(stateId, life), value: Buffer.alloc(0) }];
+    for (let page = 1; page <= PAGES; page++)
+      batch.push({ kind: 'put', key: pageKey(stateId, life, page), value: Buffer.alloc(1) });
     await this.engine.write(batch, { sync: true });
   }
 
-  /** One that has time for so many steps. */
-  round(steps: number): Promise<void> {
+  /** One that has time for so many steps; `onStep` hears of each before it is taken. */
+  round(steps: number, onStep: () => void = () => {}): Promise<void> {
     let left = steps;
-    return this.reclaimer.round(this.states, () => left-- > 0);
+    return this.reclaimer.round(this.states, () => {
+      onStep();
+      return left-- > 0;
+    });
   }
 
   async rowsOf(stateId: number): Promise<number> {
@@ -67,4 +71,27 @@ test('what is left of a set of two million members, 90,000 pages, takes three ro
   for (; (await leftovers.rowsOf(1)) > 0; rounds++) await leftovers.round(50);
   // Each life ends with half a step.
   assert.ok(rounds <= 3, `${rounds} rounds`);
+});
+
+test('what is left to remove shows from the end of a life to the last of its rows', async () => {
+  const leftovers = new Leftovers();
+  await leftovers.add(1, 0);
+  const { pages } = leftovers.states[0]!;
+  const seen: boolean[] = [];
+  const look = (): number => seen.push(pages.mayHaveLeftovers);
+  await leftovers.round(1);
+  look();
+  pages.retire(lifeOfNumbers(1, 0, 5));
+  look();
+  pages.freeze();
+  look();
+  pages.thaw();
+  look();
+  await leftovers.putLife(1, 1);
+  await leftovers.round(10, look);
+  look();
+  assert.deepEqual(seen.slice(0, 4), [false, true, true, true]);
+  assert.ok(seen.length >= 7, 'it was looked at during the round');
+  assert.ok(seen.slice(4, -1).every(Boolean));
+  assert.equal(seen.at(-1), false);
 });

@@ -45,7 +45,7 @@ async function checkpointAll(machine: SimMachine): Promise<void> {
   for (let round = 0; round < GARBAGE_ROUNDS_MAX; round++) {
     await checkpointer.round();
     const garbage = await read(machine.engine, nodeAreaRange('garbage'));
-    const reclaiming = [...machine.node!.replicas.all].some(({ state }) => state.pages.mayReclaim);
+    const reclaiming = [...machine.node!.replicas.all].some(({ state }) => state.pages.mayHaveLeftovers);
     if (garbage.length === 0 && !reclaiming) return;
   }
   throw new Error(`machine ${machine.number}: garbage is never cleared`);
