@@ -25,6 +25,8 @@ import { residentOf } from './watch.js';
 const NODES = [1, 2, 3];
 const SLOTS = 16;
 const POOL_BYTES = 256 << 20;
+/** Small enough to be reached within minutes: flat is what is at its bound. */
+const BINLOG_BYTES_MAX = 256 << 20;
 const SAMPLE_MS = 5000;
 const SUMMARY_EVERY = 12;
 const CLIENTS_A_NODE = 4;
@@ -66,7 +68,11 @@ export async function runSoak(args: readonly string[]): Promise<Verdict> {
   const minutes = Number(values.minutes);
   const cluster = await TalusCluster.start({
     args: ['--slots', `${SLOTS}`],
-    environment: { TALUS_POOL_BYTES: values['pool-bytes'] },
+    environment: {
+      TALUS_POOL_BYTES: values['pool-bytes'],
+      TALUS_BINLOG_BYTES_MAX: `${BINLOG_BYTES_MAX}`,
+      TALUS_LOG_TAIL_BYTES: `${BINLOG_BYTES_MAX / 2}`,
+    },
   });
   const soak = new Soak(cluster, minutes, Number(values['pool-bytes']));
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => soak.endEarly(name));
