@@ -11,6 +11,7 @@ export type NextTurn = NonNullable<BinlogOptions['nextTurn']>;
 const SLICE_BYTES = 4 * 1024 * 1024;
 /** Segments are of about one size: what one fits in, the next one should. */
 const ROOM_BYTES = 1024 * 1024;
+
 export async function segmentsIn(files: Files): Promise<number[]> {
   const numbers: number[] = [];
   for (const name of await files.list(BINLOG_FOLDER)) {

@@ -16,6 +16,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { ClassicLevel } from 'classic-level';
+import { u32 } from '../bytes.js';
 
 /** More tables than LevelDB maps. */
 const TABLES = 1010;
@@ -92,11 +93,7 @@ async function openTables(opened: Database): Promise<number> {
 }
 
 /** In the order of the tables: none overlaps another, so LevelDB leaves them as they are. */
-function keyOf(table: number): Buffer {
-  const key = Buffer.alloc(4);
-  key.writeUInt32BE(table);
-  return key;
-}
+const keyOf = u32;
 
 /** Of this process, by their ids. */
 async function threads(): Promise<readonly number[]> {

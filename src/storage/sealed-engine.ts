@@ -8,6 +8,7 @@
  * - The rows' format has a number, in a row of its own, written before any other. A newer one is refused, an older one too.
  */
 import { crc32c } from '@node-rs/crc32';
+import { u32 } from '../bytes.js';
 import { DamageError } from './damage.js';
 import type { Engine, EngineIterator, EngineRange, EngineWrite, WriteOptions } from './engine.js';
 
@@ -30,9 +31,7 @@ export async function sealEngine(engine: Engine): Promise<Engine> {
   const [first] = await rows.next(1);
   await rows.close();
   if (first !== undefined) throw otherVersion(1);
-  const value = Buffer.alloc(4);
-  value.writeUInt32BE(ROWS_VERSION);
-  await sealed.write([{ kind: 'put', key: VERSION_KEY, value }], { sync: true });
+  await sealed.write([{ kind: 'put', key: VERSION_KEY, value: u32(ROWS_VERSION) }], { sync: true });
   return sealed;
 }
 
