@@ -1,7 +1,8 @@
 /**
  * What keeps a node's memory near its pool, beside the pool's own bound: measured in docs/performance.md.
  */
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import type { Env, Timer } from '../env.js';
 
 /** Index and filter of one of the engine's tables, where its rows are small. */
 const TABLE_MEMORY_BYTES = 128 * 1024;
@@ -15,10 +16,31 @@ export function openTablesMax(poolBytes: number): number {
   return Math.max(OPEN_TABLES_MIN, Math.min(wanted, OPEN_TABLES_MAX));
 }
 
+/** What a heap may grow by, of what a full collection has left. */
+const GROWTH_PERCENT = 40;
+/** A small one is given this much: else it is collected every few seconds, and V8's helpers take the cores each time. */
+const GROWTH_BYTES = 96 * 1024 * 1024;
+const GROWTH_PERCENT_MAX = 300;
+const GROWTH_LOOK_MS = 1000;
+
+/** For a heap with so much in it. */
+export function heapGrowthPercent(usedBytes: number): number {
+  const percent = Math.round((100 * GROWTH_BYTES) / usedBytes);
+  return Math.max(GROWTH_PERCENT, Math.min(percent, GROWTH_PERCENT_MAX));
+}
+
 /**
- * The heap may grow by two fifths over what a full collection has left. V8 lets it grow to four times that when much is allocated, and does
- * not soon give back: four tenths of a node's own memory, and no faster. Before the heap has grown, so first of all.
+ * The heap may grow by two fifths over what a full collection has left, or by 96 MiB. V8 lets it grow to four times that when much is
+ * allocated, and does not soon give back: four tenths of a node's own memory, and no faster. V8 reads the flag at the end of each full
+ * collection. Until the returned function is called.
  */
-export function boundHeapGrowth(): void {
-  setFlagsFromString('--heap-growing-percent=40');
+export function boundHeapGrowth(env: Pick<Env, 'after'>): () => void {
+  let timer: Timer;
+  const look = (): void => {
+    const { used_heap_size: usedBytes } = getHeapStatistics();
+    setFlagsFromString(`--heap-growing-percent=${heapGrowthPercent(usedBytes)}`);
+    timer = env.after(GROWTH_LOOK_MS, look);
+  };
+  look();
+  return () => timer.cancel();
 }

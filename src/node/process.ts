@@ -49,10 +49,10 @@ export interface NodeDisk {
 /** Runs until SIGTERM or SIGINT. Rejects with one line when it cannot start. */
 export async function runNode(config: NodeConfig, disk = realDisk(config)): Promise<void> {
   const stopped = stopSignal();
-  boundHeapGrowth();
   const { boot } = await admitDataFolder(config, addressOf(config));
   const folder = await openProcessFolder({ ...config, process: config.name });
   const env = systemEnv(folder.log);
+  const endBound = boundHeapGrowth(env);
   const fatal = (why: unknown): void => {
     // Only what is given up because the process stops is told so; it is in the binlog, or was promised to nobody.
     if (why instanceof DiskFull) return env.log.warn('stopped before there was room on the disk', {});
@@ -70,6 +70,7 @@ export async function runNode(config: NodeConfig, disk = realDisk(config)): Prom
   try {
     await running.start(boot);
   } catch (why) {
+    endBound();
     await folder.close();
     throw why;
   }
@@ -77,6 +78,7 @@ export async function runNode(config: NodeConfig, disk = realDisk(config)): Prom
   await stopped;
   env.log.info('node stops');
   await running.stop();
+  endBound();
   await folder.close();
 }
 

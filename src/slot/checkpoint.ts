@@ -94,10 +94,11 @@ export class Checkpointer {
     this.stateId = lastStateId;
   }
 
-  start(): void {
-    this.timer = this.env.after(this.settings.checkpointIntervalMs, () => {
+  /** The first round comes somewhere within the interval: nodes that are started together shall not write together ever after. */
+  start(delayMs = this.settings.checkpointIntervalMs * this.env.random.float()): void {
+    this.timer = this.env.after(delayMs, () => {
       void this.round();
-      this.start();
+      this.start(this.settings.checkpointIntervalMs);
     });
   }
 

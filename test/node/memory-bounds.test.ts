@@ -1,7 +1,7 @@
 /** What a node's memory takes beside its pool follows from the pool. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openTablesMax } from '../../src/node/memory-bounds.js';
+import { heapGrowthPercent, openTablesMax } from '../../src/node/memory-bounds.js';
 import { run } from '../cluster/processes.js';
 
 const MIB = 1024 * 1024;
@@ -12,6 +12,13 @@ test('what open tables hold takes a quarter of the pool, within bounds', () => {
   assert.equal(openTablesMax(1024 * MIB) * TABLE_MEMORY_MIB, 256);
   assert.equal(openTablesMax(16 * MIB), 64, 'fewer than LevelDB needs for its work would help nobody');
   assert.equal(openTablesMax(1024 * 1024 * MIB), 8192);
+});
+
+test('a small heap may grow by 96 MiB, a large one by two fifths', () => {
+  assert.equal(heapGrowthPercent(1 * MIB), 300);
+  assert.equal(heapGrowthPercent(96 * MIB), 100);
+  assert.equal(heapGrowthPercent(240 * MIB), 40);
+  assert.equal(heapGrowthPercent(1000 * MIB), 40);
 });
 
 test('this V8 knows the flag that bounds the heap: of one that it does not know it says nothing', async () => {

@@ -101,6 +101,22 @@ for (const [name, withEngine] of [
       assert.equal(await text(engine, 'b'), '2');
     }));
 
+  test(`${name}: of keys alone a step brings as many as it is asked for, however large their values`, () =>
+    withEngine(async ({ engine }) => {
+      const keys = Array.from({ length: 300 }, (_, at) => Buffer.from(`key:${1000 + at}`));
+      await engine.write(
+        keys.map((key) => put(key, 'v'.repeat(2000))),
+        synced,
+      );
+      const rows = engine.iterate({ from: Buffer.from('key:'), to: Buffer.from('key;'), keysOnly: true });
+      assert.deepEqual(
+        (await rows.next(200)).map(([key]) => key),
+        keys.slice(0, 200),
+      );
+      assert.equal((await rows.next(200)).length, 100);
+      await rows.close();
+    }));
+
   test(`${name}: keys are ordered by their bytes, a range includes its start and not its end`, () =>
     withEngine(async ({ engine }) => {
       const keys = [[0], [0, 0], [0, 255], [1], [127], [128], [255], [255, 0]].map((key) => Buffer.from(key));
