@@ -100,20 +100,33 @@ export class TestNode {
     });
   }
 
-  /** The first of the birth order leads each group. */
+  /** The first of the birth order leads each group, until an order says otherwise or it is no longer wished for. */
   private follow(topology: Topology): void {
     this.topology = topology;
     for (const group of topology.tables.flatMap((table) => table.groups)) {
-      if (!this.leaders.has(group.groupId)) this.setLeader(group.groupId, group.birthNodeIds[0]!);
+      const leader = this.leaders.get(group.groupId) ?? group.birthNodeIds[0]!;
+      const next = this.mayLead(group, leader) ? leader : wishedNodeIds(group)[0]!;
+      if (next !== this.leaders.get(group.groupId)) this.setLeader(group.groupId, next);
     }
     this.report();
   }
 
   private obey(orders: readonly TransferOrder[], peers: readonly TestNode[]): void {
     for (const node of new Set([this, ...peers])) {
-      for (const order of orders) node.setLeader(order.groupId, order.toNodeId);
+      for (const order of orders) node.take(order);
       node.report();
     }
+  }
+
+  /** One that was on its way when its target was wished away comes too late. */
+  private take({ groupId, toNodeId }: TransferOrder): void {
+    const groups = this.topology?.tables.flatMap((table) => table.groups) ?? [];
+    const group = groups.find((one) => one.groupId === groupId);
+    if (group === undefined || this.mayLead(group, toNodeId)) this.setLeader(groupId, toNodeId);
+  }
+
+  private mayLead(group: GroupInfo, nodeId: number): boolean {
+    return !this.obeysWishes || wishedNodeIds(group).includes(nodeId);
   }
 
   /** As the birth set has it until the test says that the wish has come true. */
