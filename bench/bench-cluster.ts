@@ -4,11 +4,11 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { waitUntil } from '../jepsen-style/processes.js';
 import { hash14, slotOfHash } from '../src/slot/hash.js';
 import { settledLeaders } from '../test/cluster/leaders.js';
 import { TalusCluster } from '../test/cluster/talus-cluster.js';
+import { untilQuiet } from './cpu.js';
 import type { ProbeDump } from './loop-probe.js';
 import { PipelinedClient } from './pipeline.js';
 import { Probes } from './probes.js';
@@ -26,6 +26,8 @@ const NODES = 3;
 const READY_MS_MAX = 300_000;
 const WRITTEN_MS_MAX = 600_000;
 const POLL_MS = 100;
+const QUIET_LOOK_MS = 2000;
+const QUIET_MS_MAX = 300_000;
 
 export class BenchCluster {
   readonly memory: MemoryWatch;
@@ -102,8 +104,12 @@ export class BenchCluster {
     };
     if (!(await waitUntil(isWritten, WRITTEN_MS_MAX, POLL_MS)))
       throw new Error('what is dirty is not written');
-    // LevelDB's own work goes on for a while after the last write.
-    await sleep(2000);
+    // LevelDB's own work goes on after the last write: minutes, after a long load.
+    await untilQuiet(
+      nodes.map((node) => this.pid(node)),
+      QUIET_LOOK_MS,
+      QUIET_MS_MAX,
+    );
   }
 
   async stop(): Promise<void> {

@@ -5,9 +5,7 @@
  * All peers of a comparison get the same generator: `redis-benchmark` where it can serve every one of them, else the bench's own. The
  * servers of the others stay up and idle; a turn begins when they have gone quiet.
  */
-import { existsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuMs } from '../test/cluster/processes.js';
+import { cpuOf, untilQuiet } from './cpu.js';
 import { commandsOfMix } from './load/commands.js';
 import type { LoadPlan, LoadResult } from './load/plan.js';
 import { runLoad } from './load/run.js';
@@ -54,7 +52,6 @@ const FIRST_SECONDS = 5;
 const FILL_CONNECTIONS = 50;
 const FILL_PIPELINE = 32;
 const FILL_SECONDS_MAX = 600;
-const QUIET_CORES = 0.15;
 const QUIET_LOOK_MS = 250;
 const QUIET_MS_MAX = 10_000;
 
@@ -71,7 +68,11 @@ export async function compare(
   const results = new Map(able.map((peer) => [peer, [] as Measured[]]));
   for (let round = 0; round < rounds; round++) {
     for (const peer of able) {
-      await untilQuiet(servers.flatMap((one) => one.pids()));
+      await untilQuiet(
+        servers.flatMap((one) => one.pids()),
+        QUIET_LOOK_MS,
+        QUIET_MS_MAX,
+      );
       results.get(peer)!.push(await measure(peer, plans.get(peer)!, generator));
     }
   }
@@ -129,21 +130,6 @@ async function measure(peer: Peer, plan: LoadPlan, generator: Comparison['genera
   const result = await (generator === 'own' ? runLoad(plan) : runByRedisBenchmark(plan));
   const serverCpu = (cpuOf(pids) - before) / (performance.now() - startMs);
   return { ...result, serverCpu };
-}
-
-function cpuOf(pids: readonly number[]): number {
-  if (!existsSync('/proc/self/stat')) return Number.NaN;
-  return pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
-}
-
-/** Checkpoints, rewrites and the like of the last turn are not to be counted in this one; but no longer than a while. */
-async function untilQuiet(pids: readonly number[]): Promise<void> {
-  for (let waitedMs = 0; waitedMs < QUIET_MS_MAX; waitedMs += QUIET_LOOK_MS) {
-    const before = cpuOf(pids);
-    await sleep(QUIET_LOOK_MS);
-    const cores = (cpuOf(pids) - before) / QUIET_LOOK_MS;
-    if (Number.isNaN(cores) || cores < QUIET_CORES) return;
-  }
 }
 
 function figuresOf(peer: Peer, rounds: readonly Measured[]): PeerFigures {

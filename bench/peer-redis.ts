@@ -39,6 +39,10 @@ export class PeerRedis {
     return PipelinedClient.open(this.port);
   }
 
+  get pid(): number {
+    return this.child.pid!;
+  }
+
   async stop(): Promise<void> {
     const gone = new Promise((resolve) => this.child.once('close', resolve));
     this.child.kill('SIGKILL');

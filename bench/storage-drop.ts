@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { waitUntil } from '../jepsen-style/processes.js';
 import { hash32 } from '../src/slot/keys.js';
 import { BenchCluster } from './bench-cluster.js';
+import { untilQuiet } from './cpu.js';
 import { OTHERS_PER_SECOND, Others, type OthersFigures, othersLine } from './others.js';
 import { PeerRedis } from './peer-redis.js';
 import { command, errorsOf, type PipelinedClient } from './pipeline.js';
@@ -24,6 +25,9 @@ const RECLAIMED_MS_MAX = 600_000;
 const POLL_MS = 200;
 const OTHERS_P99_MS_MAX = 20;
 const CONNECTIONS = 9;
+/** Of Redis, which may be writing its log anew. */
+const QUIET_LOOK_MS = 2000;
+const QUIET_MS_MAX = 60_000;
 
 interface Dropped {
   readonly before: OthersFigures;
@@ -100,6 +104,7 @@ async function ofRedis(members: number): Promise<Dropped> {
   try {
     const client = await peer.client();
     await build(client, members);
+    await untilQuiet([peer.pid], QUIET_LOOK_MS, QUIET_MS_MAX);
     const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => peer.client()));
     const dropped = await drop(
       client,
