@@ -8,6 +8,7 @@ import { type ByteStream, Connection } from '../src/resp/connection.js';
 import { DEFAULT_CONNECTION_LIMITS } from '../src/resp/limits.js';
 import { RequestParser } from '../src/resp/parser.js';
 import { OK } from '../src/resp/reply.js';
+import { Turns } from '../src/resp/turns.js';
 
 const CHUNK_BYTES = 65_536;
 const seconds = Number(process.argv[2] ?? '2');
@@ -62,7 +63,7 @@ function measureConnection(): void {
     remoteAddress: 'client:1',
     localAddress: 'server:1',
     limits: DEFAULT_CONNECTION_LIMITS,
-    defer: (run: () => void): void => void due.push(run),
+    turns: new Turns((run) => void due.push(run)),
   };
   const connection = new Connection(stream, options, () => ({
     execute: (_argv, answer) => {

@@ -9,8 +9,8 @@
  * - A request whose predecessor is on hold has not been parsed yet.
  * - Requests in flight <= `requestsInFlightMax`. No request is taken up while more than `replyBytesSoft` waits to be
  *   sent, and a connection on which more than `replyBytesMax` waits is cut, as Redis' client-output-buffer-limit does.
- * - In one turn at most `requestsPerTurnMax` requests are taken up, so that a long pipeline starves nobody, and
- *   what they answered leaves in as few writes as `replyBatchBytes` allows.
+ * - In one turn at most `requestsPerTurnMax` requests are taken up, so that a long pipeline starves nobody, and with those of the
+ *   other connections no more than the turn allows (turns.ts); what they answered leaves in as few writes as `replyBatchBytes` allows.
  * - After `closed` or a kill nothing is written, and answers still to come are dropped.
  */
 import type { Protocol } from './encoder.js';
@@ -18,6 +18,7 @@ import type { ConnectionLimits, ParserLimits } from './limits.js';
 import { ProtocolError, RequestParser } from './parser.js';
 import { error, type Reply } from './reply.js';
 import { type Place, ReplyQueue } from './reply-queue.js';
+import type { Turns } from './turns.js';
 import { ReplyWriter } from './writer.js';
 
 export { type ConnectionLimits, DEFAULT_CONNECTION_LIMITS } from './limits.js';
@@ -53,8 +54,8 @@ export interface ConnectionOptions {
   readonly remoteAddress: string;
   readonly localAddress: string;
   readonly limits: ConnectionLimits;
-  /** Env.defer: runs after what is already queued in this turn of the event loop. */
-  readonly defer: (run: () => void) => void;
+  /** Shared by all connections of a server. */
+  readonly turns: Turns;
   /** May be shared by all connections of a process. */
   readonly writer?: ReplyWriter;
 }
@@ -77,7 +78,7 @@ export class Connection {
   private readonly stream: ByteStream;
   private readonly handler: RequestHandler;
   private readonly limits: ConnectionLimits;
-  private readonly defer: (run: () => void) => void;
+  private readonly turns: Turns;
   private readonly writer: ReplyWriter;
   private readonly parser: RequestParser;
   private readonly turn = (): void => this.runTurn();
@@ -92,6 +93,8 @@ export class Connection {
   private inTurn = false;
   /** The last turn stopped before the input did. */
   private stalled = false;
+  /** It stopped before it began: others had taken up all that one turn allows. */
+  private denied = false;
   private paused = false;
   private inputEnded = false;
 
@@ -106,7 +109,7 @@ export class Connection {
     this.localAddress = options.localAddress;
     this.stream = stream;
     this.limits = options.limits;
-    this.defer = options.defer;
+    this.turns = options.turns;
     this.writer = options.writer ?? new ReplyWriter();
     this.parser = new RequestParser(options.limits.parser);
     this.handler = open(this);
@@ -201,7 +204,8 @@ export class Connection {
   private schedule(): void {
     if (this.turnDue || this.inTurn || this.state === 'closed') return;
     this.turnDue = true;
-    this.defer(this.turn);
+    if (this.denied) this.turns.deferFirst(this.turn);
+    else this.turns.defer(this.turn);
   }
 
   /** Sends what is ready, takes up what may be taken up, sends what that made ready. */
@@ -219,6 +223,8 @@ export class Connection {
   /** False when it stopped for another reason than that the input has no complete request left. */
   private takeUpRequests(): boolean {
     for (let count = 0; count < this.limits.requestsPerTurnMax && this.mayTakeUp(); count++) {
+      this.denied = count === 0 && this.turns.isSpent;
+      if (this.turns.isSpent) return false;
       const argv = this.parse();
       if (argv === undefined) {
         this.inputExhausted();
@@ -271,6 +277,7 @@ export class Connection {
 
   private takeUp(argv: Buffer[]): void {
     this.requests += 1;
+    this.turns.spend();
     const place = this.replies.take(this.speaks);
     this.starting = place;
     const verdict = this.handler.execute(argv, (reply) => this.answer(place, reply));

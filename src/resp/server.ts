@@ -11,6 +11,7 @@ import tls from 'node:tls';
 import type { Env } from '../env.js';
 import { type ByteStream, Connection, type RequestHandler } from './connection.js';
 import type { ConnectionLimits } from './limits.js';
+import { Turns } from './turns.js';
 import { ReplyWriter } from './writer.js';
 
 export interface RespServerOptions {
@@ -56,8 +57,7 @@ export class RespServer {
   private readonly options: RespServerOptions;
   private readonly listener: net.Server;
   private readonly writer: ReplyWriter;
-  private readonly defer: (run: () => void) => void;
-  private deferred: (() => void)[] = [];
+  private readonly turns: Turns;
   /** Every accepted socket, also those in a TLS handshake: they count against `maxClients`. */
   private readonly sockets = new Set<net.Socket>();
   private readonly live = new Set<Connection>();
@@ -70,10 +70,7 @@ export class RespServer {
   constructor(options: RespServerOptions) {
     this.options = options;
     this.writer = options.writer ?? new ReplyWriter();
-    // What many connections have to say at once costs one place in the loop's queue.
-    this.defer = (run) => {
-      if (this.deferred.push(run) === 1) options.env.defer(() => this.runDeferred());
-    };
+    this.turns = new Turns((run) => options.env.defer(run));
     this.listener = this.createListener();
   }
 
@@ -130,12 +127,6 @@ export class RespServer {
     const deadline = this.options.env.after(drainMs, () => this.cutAll());
     await emptied;
     deadline.cancel();
-  }
-
-  private runDeferred(): void {
-    const runs = this.deferred;
-    this.deferred = [];
-    for (const run of runs) run();
   }
 
   private cutAll(): void {
@@ -202,7 +193,7 @@ export class RespServer {
         remoteAddress: endpoint(socket.remoteAddress, socket.remotePort),
         localAddress: endpoint(socket.localAddress, socket.localPort),
         limits,
-        defer: this.defer,
+        turns: this.turns,
         writer: this.writer,
       },
       open,

@@ -9,6 +9,7 @@ import { TopologyView } from '../../src/node/topology.js';
 import { hashPassword } from '../../src/password.js';
 import { Connection } from '../../src/resp/connection.js';
 import { DEFAULT_CONNECTION_LIMITS } from '../../src/resp/limits.js';
+import { Turns } from '../../src/resp/turns.js';
 import type { NodeInfo, TableInfo } from '../../src/rpc/topology.js';
 import { hash14, slotOfHash } from '../../src/slot/hash.js';
 import { fakeNode } from '../commands/fake-node.js';
@@ -84,7 +85,7 @@ class World {
       remoteAddress: `127.0.0.1:${50_000 + id}`,
       localAddress: '127.0.0.1:9221',
       limits: DEFAULT_CONNECTION_LIMITS,
-      defer: (run: () => void): void => void setImmediate(run),
+      turns: new Turns((run) => void setImmediate(run)),
     };
     const connection = new Connection(stream, options, (one) => new ClientSession(this.host, one, port));
     return new Client(connection, stream);

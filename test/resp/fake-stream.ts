@@ -4,6 +4,7 @@ import { Connection } from '../../src/resp/connection.js';
 import type { ConnectionLimits } from '../../src/resp/limits.js';
 import { DEFAULT_CONNECTION_LIMITS } from '../../src/resp/limits.js';
 import { bulk, type Reply } from '../../src/resp/reply.js';
+import { Turns } from '../../src/resp/turns.js';
 
 export class FakeStream implements ByteStream {
   readonly writes: Buffer[] = [];
@@ -94,7 +95,7 @@ export function bench(limits: Partial<ConnectionLimits> = {}, script: Script = (
       remoteAddress: '127.0.0.1:50000',
       localAddress: '127.0.0.1:9221',
       limits: { ...DEFAULT_CONNECTION_LIMITS, ...limits },
-      defer: (run) => void deferred.push(run),
+      turns: new Turns((run) => void deferred.push(run)),
     },
     open,
   );

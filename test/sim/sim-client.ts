@@ -13,6 +13,7 @@ import {
 } from '../../src/resp/connection.js';
 import { ReplyDecoder } from '../../src/resp/decoder.js';
 import type { Reply } from '../../src/resp/reply.js';
+import { Turns } from '../../src/resp/turns.js';
 import type { Scheduler } from './scheduler.js';
 import type { ProcessLife } from './sim-env.js';
 
@@ -114,7 +115,7 @@ export class ClientConnection implements ByteStream {
       remoteAddress,
       localAddress,
       limits,
-      defer: (run: () => void) => life.defer(run),
+      turns: new Turns((run) => life.defer(run)),
     };
     this.server = new Connection(this, options, (connection) => this.options.open(connection));
   }
