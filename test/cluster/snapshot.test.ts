@@ -5,21 +5,28 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { signal, waitUntil } from '../../jepsen-style/processes.js';
-import type { RespClient } from '../../jepsen-style/resp-client.js';
+import type { Outcome, RespClient } from '../../jepsen-style/resp-client.js';
 import { TalusCluster } from './talus-cluster.js';
 import { within } from './within.js';
 
 const SLOTS = 4;
 const KEYS = 1500;
 const WAIT_MS_MAX = 60_000;
+const DOUBTS_MAX = 5;
 /** Spread over many chunks. */
 const LARGE = 'large'.repeat(300_000);
 
+/** What was on its way to a leader that was just killed is in doubt: it is asked for again. */
+async function set(client: RespClient, key: string, value: string): Promise<Outcome> {
+  let outcome = await client.call('SET', key, value);
+  for (let again = 0; outcome.kind === 'unknown' && again < DOUBTS_MAX; again++)
+    outcome = await client.call('SET', key, value);
+  return outcome;
+}
+
 async function write(client: RespClient, prefix: string, count: number): Promise<void> {
   const value = 'v'.repeat(500);
-  const all = Array.from({ length: count }, (_, key) =>
-    client.call('SET', `${prefix}${key}`, `${value}${key}`),
-  );
+  const all = Array.from({ length: count }, (_, key) => set(client, `${prefix}${key}`, `${value}${key}`));
   for (const outcome of await Promise.all(all)) assert.equal(outcome.kind, 'ok', JSON.stringify(outcome));
 }
 
