@@ -3,7 +3,7 @@
  * that a thousand long pipelines don't keep timers, peers and the disk waiting.
  *
  * Invariants: whoever got nothing comes before all others in the next turn, in the order of asking; from one turn of this queue to the
- * next no more than `requestsMax` are taken up, by those in it and by what arrives until then, save what one of them had begun.
+ * next no more than `requestsMax` are taken up, by those in it and by what arrives until then.
  */
 /** Some milliseconds of work. */
 const REQUESTS_MAX = 256;
