@@ -93,8 +93,6 @@ export class Connection {
   private inTurn = false;
   /** The last turn stopped before the input did. */
   private stalled = false;
-  /** It stopped before it began: others had taken up all that one turn allows. */
-  private denied = false;
   private paused = false;
   private inputEnded = false;
 
@@ -201,10 +199,10 @@ export class Connection {
 
   // --- inside ----------------------------------------------------------------------------------------------
 
-  private schedule(): void {
+  private schedule(isFirst = false): void {
     if (this.turnDue || this.inTurn || this.state === 'closed') return;
     this.turnDue = true;
-    if (this.denied) this.turns.deferFirst(this.turn);
+    if (isFirst) this.turns.deferFirst(this.turn);
     else this.turns.defer(this.turn);
   }
 
@@ -212,18 +210,18 @@ export class Connection {
   private runTurn(): void {
     this.turnDue = false;
     this.inTurn = true;
+    const before = this.requests;
     this.flush();
     this.stalled = !this.takeUpRequests();
     this.flush();
     this.inTurn = false;
-    // Else the answer, or the client's reading, that we wait for calls for the next turn.
-    if (this.stalled && this.mayTakeUp()) this.schedule();
+    // Else the answer, or the client's reading, that we wait for calls for the next turn. Nothing taken up: others had left nothing of this one.
+    if (this.stalled && this.mayTakeUp()) this.schedule(this.requests === before);
   }
 
   /** False when it stopped for another reason than that the input has no complete request left. */
   private takeUpRequests(): boolean {
     for (let count = 0; count < this.limits.requestsPerTurnMax && this.mayTakeUp(); count++) {
-      this.denied = count === 0 && this.turns.isSpent;
       if (this.turns.isSpent) return false;
       const argv = this.parse();
       if (argv === undefined) {
