@@ -105,11 +105,9 @@ export class BenchCluster {
     if (!(await waitUntil(isWritten, WRITTEN_MS_MAX, POLL_MS)))
       throw new Error('what is dirty is not written');
     // LevelDB's own work goes on after the last write: minutes, after a long load.
-    await untilQuiet(
-      nodes.map((node) => this.pid(node)),
-      QUIET_LOOK_MS,
-      QUIET_MS_MAX,
-    );
+    const pids = nodes.map((node) => this.pid(node));
+    if (!(await untilQuiet(pids, QUIET_LOOK_MS, QUIET_MS_MAX)))
+      throw new Error('nodes are still at work behind what was loaded');
   }
 
   async stop(): Promise<void> {

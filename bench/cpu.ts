@@ -12,12 +12,13 @@ export function cpuOf(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
 }
 
-/** Checkpoints, compactions, rewrites: what follows a load is not to be counted in the next; but no longer than `msMax`. */
-export async function untilQuiet(pids: readonly number[], lookMs: number, msMax: number): Promise<void> {
+/** Checkpoints, compactions, rewrites: what follows a load is not to be counted in the next. False after `msMax`. */
+export async function untilQuiet(pids: readonly number[], lookMs: number, msMax: number): Promise<boolean> {
   for (let waitedMs = 0; waitedMs < msMax; waitedMs += lookMs) {
     const before = cpuOf(pids);
     await sleep(lookMs);
     const cores = (cpuOf(pids) - before) / lookMs;
-    if (Number.isNaN(cores) || cores < QUIET_CORES) return;
+    if (Number.isNaN(cores) || cores < QUIET_CORES) return true;
   }
+  return false;
 }
