@@ -2,8 +2,8 @@
  * Drives all slots of a node: one turn takes what every woken slot has ready, and one binlog batch carries it all.
  *
  * Entries are formed only when no batch is in flight or one just ended, so that what arrives while the disk works goes as
- * one entry a slot; everything else (votes, acks, followers' entries) goes to the binlog within a millisecond and shares its
- * next batch. Save, then send: what depends on a record leaves when its batch is durable. A batch of nothing but what may wait for
+ * one entry a slot; everything else (votes, acks, followers' entries) goes to the binlog at once and shares its next batch. What the
+ * disk or a peer tells has its turn in the same callback: another turn of the event loop costs more than most of what is done in it. Save, then send: what depends on a record leaves when its batch is durable. A batch of nothing but what may wait for
  * its sync is in flight until it is written; the sync comes soon, or with the next batch that wants one.
  *
  * Only slots that wait for the clock are looked at every tick; a thousand that rest cost a glance now and then, for keys that
@@ -14,17 +14,8 @@ import type { Binlog } from '../storage/binlog.js';
 import { SaveBatch } from './save-batch.js';
 import type { Slot } from './slot.js';
 
-/**
- * How long woken slots wait for a batch in flight, or after a busy one, so that more goes into the next: handing a batch to the
- * disk and waking the peers costs the same whatever it holds. Not longer: heartbeats and votes must not hang on a slow disk.
- */
-const PATIENCE_MS = 1;
-
 /** Between two looks at slots that rest. */
 const RESTING_LOOK_MS = 250;
-
-/** A batch of so many records is a busy one. */
-const BUSY_RECORDS = 4;
 
 /** After a write that may wait for its sync: half of the second that is promised, for a sync takes time itself. */
 const SYNC_LATER_MS = 500;
@@ -46,8 +37,8 @@ export class Pump<R> {
   /** Set while something is written and not synced. */
   private syncTimer: Timer | undefined;
   private closed = false;
-  /** Set while woken slots wait for company. */
-  private patience: Timer | undefined;
+  /** Who is woken now has a turn without asking for one. */
+  private gathering = false;
 
   constructor(
     private readonly env: Env,
@@ -83,18 +74,24 @@ export class Pump<R> {
     if (this.closed || !this.slots.has(slot)) return;
     this.woken.add(slot);
     this.stayAwake(slot);
-    if (this.scheduled) return;
-    if (this.batchesInFlight === 0 && this.patience === undefined) {
-      this.turnSoon();
-    } else {
-      this.patience ??= this.env.after(PATIENCE_MS, () => this.turn());
+    if (!this.gathering) this.turnSoon();
+  }
+
+  /** Whom `run` wakes, by the frames of one message for instance, have a turn together and at once; what they propose follows. */
+  together(run: () => void): void {
+    this.gathering = true;
+    try {
+      run();
+    } finally {
+      this.gathering = false;
     }
+    this.turn(false);
+    this.proposeSoon();
   }
 
   close(): void {
     this.closed = true;
     this.timer?.cancel();
-    this.patience?.cancel();
     this.syncTimer?.cancel();
     this.woken.clear();
   }
@@ -120,24 +117,37 @@ export class Pump<R> {
     }
   }
 
-  /** Not at once: what waited behind the batch that just ended leaves first. */
   private turnSoon(): void {
+    if (this.scheduled) return;
     this.scheduled = true;
-    this.env.defer(() => this.turn());
+    this.env.defer(() => {
+      this.scheduled = false;
+      this.turn(true);
+    });
   }
 
-  private turn(): void {
-    this.scheduled = false;
-    this.patience?.cancel();
-    this.patience = undefined;
-    if (this.closed) return;
+  private get mayBegin(): boolean {
+    return this.batchesInFlight === 0 || this.batchEnded;
+  }
+
+  /** Not in the callback that made it possible: more that can go along may have come in this turn of the event loop. */
+  private proposeSoon(): void {
+    if (this.holding.size === 0 || this.closed || !this.mayBegin) return;
+    for (const slot of this.holding) this.woken.add(slot);
+    this.holding.clear();
+    this.turnSoon();
+  }
+
+  /** `isWhole`: all that came in this turn of the event loop is here, and may go into entries. */
+  private turn(isWhole: boolean): void {
+    if (this.closed || this.woken.size === 0) return;
     const slots = this.woken;
     this.woken = new Set();
-    const mayPropose = this.batchesInFlight === 0 || this.batchEnded;
-    this.batchEnded = false;
+    const proposes = isWhole && this.mayBegin;
+    if (isWhole) this.batchEnded = false;
     const batch = new SaveBatch();
     for (const slot of slots) {
-      if (mayPropose) slot.proposeWaiting();
+      if (proposes) slot.proposeWaiting();
       else if (slot.wantsToPropose) this.holding.add(slot);
       slot.collect(batch);
     }
@@ -163,7 +173,7 @@ export class Pump<R> {
     } catch (why) {
       return this.fail(why);
     }
-    this.ended(batch, [...batch.afterWrite, ...batch.afterEarlier, ...batch.afterSave]);
+    this.ended([...batch.afterWrite, ...batch.afterEarlier, ...batch.afterSave]);
   }
 
   /** Of what may wait for its sync. */
@@ -179,7 +189,7 @@ export class Pump<R> {
     } catch (why) {
       return this.fail(why);
     }
-    this.ended(batch, batch.afterWrite);
+    this.ended(batch.afterWrite);
     this.syncLater();
   }
 
@@ -205,16 +215,14 @@ export class Pump<R> {
   }
 
   /** The next one may be formed. */
-  private ended({ records }: SaveBatch, done: readonly (() => void)[]): void {
+  private ended(done: readonly (() => void)[]): void {
     this.batchesInFlight--;
     if (this.closed) return;
     this.batchEnded = true;
-    for (const each of done) each();
-    for (const slot of this.holding) this.woken.add(slot);
-    this.holding.clear();
-    this.turnEnded();
-    if (this.woken.size === 0) return;
-    if (records.length < BUSY_RECORDS) this.turnSoon();
-    else this.patience ??= this.env.after(PATIENCE_MS, () => this.turn());
+    this.together(() => {
+      for (const each of done) each();
+      // What waited behind the batch leaves before anything new.
+      this.turnEnded();
+    });
   }
 }
