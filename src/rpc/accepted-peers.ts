@@ -162,9 +162,11 @@ class AcceptedConnection {
   }
 
   private lane(lane: AnswerLane, sink: PeerCall): LaneWriter {
-    const { env, limits, figures } = this.options;
+    const { limits, figures } = this.options;
     const { messageBytesMax, unsentBytesMax } = limits;
-    return new LaneWriter({ env, sink, messageBytesMax, unsentBytesMax: unsentBytesMax[lane], figures });
+    // Answers come together, from one callback of the disk or of a turn of the slots.
+    const gather = queueMicrotask;
+    return new LaneWriter({ gather, sink, messageBytesMax, unsentBytesMax: unsentBytesMax[lane], figures });
   }
 
   private received(lane: Lane, frames: Frames): void {

@@ -213,7 +213,9 @@ class Connection {
   private lane(lane: DialledLane, sink: PeerStream): LaneWriter {
     const { env, limits, figures } = this.options;
     const { messageBytesMax, unsentBytesMax } = limits;
-    return new LaneWriter({ env, sink, messageBytesMax, unsentBytesMax: unsentBytesMax[lane], figures });
+    // Clients' requests come one by one, of many connections in one turn of the event loop; what slots say has been gathered.
+    const gather = lane === 'request' ? (run: () => void) => env.defer(run) : queueMicrotask;
+    return new LaneWriter({ gather, sink, messageBytesMax, unsentBytesMax: unsentBytesMax[lane], figures });
   }
 
   private answered(): void {

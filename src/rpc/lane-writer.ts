@@ -1,7 +1,7 @@
 /**
  * The sending half of one lane of one connection: a bounded queue in front of a gRPC stream.
  *
- * grpc-js costs about 20 µs a message, whatever its size, so frames that are sent within one turn of the event loop share one
+ * grpc-js costs about 20 µs a message, whatever its size, so frames that are sent together (`gather`) share one
  * gRPC message, and so do those that come while the one before is on its way: one message is in flight at a time, and the
  * stream's write callback, which comes when HTTP/2 has taken all of it, asks for the next. A slow reader thus shows here,
  * as a queue that grows up to its bound, and nowhere else.
@@ -9,7 +9,6 @@
  * Invariants: frames leave in the order of `send`, each at most once; `unsentBytes` counts what is queued or in flight;
  * after `close` nothing is written and nothing is accepted.
  */
-import type { Env } from '../env.js';
 import type { Frames } from './frames.js';
 
 /** What a client's and a server's duplex stream have in common. */
@@ -25,7 +24,8 @@ export interface LaneFigures {
 }
 
 export interface LaneWriterOptions {
-  readonly env: Env;
+  /** Runs soon, when more has had its chance to come along: at the end of a callback, or of a turn of the event loop. */
+  readonly gather: (run: () => void) => void;
   readonly sink: FrameSink;
   readonly messageBytesMax: number;
   readonly unsentBytesMax: number;
@@ -62,7 +62,7 @@ export class LaneWriter {
     this.unsent += cost;
     if (!this.inFlight && !this.flushIsDue) {
       this.flushIsDue = true;
-      this.options.env.defer(this.flush);
+      this.options.gather(this.flush);
     }
     return true;
   }

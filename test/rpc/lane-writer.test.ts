@@ -1,8 +1,6 @@
 /** A lane's queue: what shares a message, in which order, and what is refused. The stream is played by hand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { silentLog } from '../../src/env.js';
-import { seededRandom } from '../../src/random.js';
 import type { Frames } from '../../src/rpc/frames.js';
 import { LaneWriter } from '../../src/rpc/lane-writer.js';
 
@@ -12,14 +10,7 @@ function lane(messageBytesMax: number, unsentBytesMax: number) {
   const callbacks: ((error?: Error) => void)[] = [];
   const figures = { messages: 0, frames: 0, bytes: 0 };
   const writer = new LaneWriter({
-    env: {
-      defer: (run) => void turn.push(run),
-      after: () => ({ cancel: () => {} }),
-      monotonicMs: () => 0,
-      wallMs: () => 0,
-      random: seededRandom(1),
-      log: silentLog,
-    },
+    gather: (run) => void turn.push(run),
     sink: {
       write: (frames: Frames, callback) => {
         written.push(frames.map(String));
