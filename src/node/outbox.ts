@@ -44,8 +44,8 @@ export class Outbox {
 
   /** Sends what has gathered. */
   flush(): void {
-    for (const [to, lanes] of this.letters)
-      for (const lane of [...lanes.keys()]) this.sendOff(to, lane, lanes);
+    for (const [to, lanes] of this.letters) for (const lane of lanes.keys()) this.sendOff(to, lane, lanes);
+    this.codec.forgetRuns();
   }
 
   private sendOff(to: NodeId, lane: RaftLane, lanes: Map<RaftLane, Letter>): void {

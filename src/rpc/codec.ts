@@ -9,7 +9,7 @@
  *   mark     = varint index, varint term, u8 autoLeave, then four member lists: varint count, varint each
  *
  * The run's encoding is handed in, so that disk and wire can't drift apart (and rpc knows nothing of storage). A leader sends
- * the same run to every follower: the newest runs are kept encoded, bounded by `RUN_CACHE_BYTES_MAX`.
+ * the same run to every follower: runs are kept encoded until `forgetRuns`, bounded by `RUN_CACHE_BYTES_MAX`.
  *
  * Malformed input throws FormatError and nothing else. What a message *means* (terms, indexes in order) is Raft's to check.
  */
@@ -30,12 +30,14 @@ export interface EntriesCodec {
 
 export interface RaftCodec {
   encodeFrames(frames: readonly GroupMessage[]): Buffer;
+  /** All followers have been sent what there was: runs that nobody will ask for would only grow old in memory. */
+  forgetRuns(): void;
   decodeFrames(bytes: Buffer): GroupMessage[];
 }
 
 const CODEC_VERSION = 1;
 
-/** Encoded runs kept for the next follower: enough for what is sent within one turn of the event loop. */
+/** Encoded runs kept for the next follower: enough for what is sent in one turn of the slots. */
 const RUN_CACHE_BYTES_MAX = 2 * 1024 * 1024;
 
 /** In the order of their codes. Never reorder, never reuse: append only. */
@@ -66,6 +68,7 @@ export function createCodec(entriesCodec: EntriesCodec): RaftCodec {
       for (const { groupId, message } of frames) writeMessage(writer, groupId, message, runs);
       return writer.finish();
     },
+    forgetRuns: () => runs.clear(),
     decodeFrames: (bytes) => {
       const reader = new ByteReader(bytes);
       const version = reader.u8();
@@ -270,7 +273,8 @@ interface Run {
 
 /**
  * Runs by identity: entries are immutable and the log hands out the same objects to each follower's message, so equal ends and an
- * equal count mean an equal run. Oldest out first; a run of more than half the bound is not kept.
+ * equal count mean an equal run. Emptied as a whole when it is full: a map that loses its oldest one by one is searched for its
+ * oldest through all that it has lost. A run of more than half the bound is not kept.
  */
 class RunCache {
   private readonly entriesCodec: EntriesCodec;
@@ -292,22 +296,18 @@ class RunCache {
     return bytes;
   }
 
-  private keep(first: Entry, run: Run): void {
-    this.forget(first);
-    if (run.bytes.length * 2 > RUN_CACHE_BYTES_MAX) return;
-    for (const oldest of this.runs.keys()) {
-      if (this.keptBytes + run.bytes.length <= RUN_CACHE_BYTES_MAX) break;
-      this.forget(oldest);
-    }
-    this.runs.set(first, run);
-    this.keptBytes += run.bytes.length;
+  clear(): void {
+    if (this.keptBytes === 0) return;
+    this.runs.clear();
+    this.keptBytes = 0;
   }
 
-  private forget(first: Entry): void {
-    const run = this.runs.get(first);
-    if (run === undefined) return;
-    this.runs.delete(first);
-    this.keptBytes -= run.bytes.length;
+  private keep(first: Entry, run: Run): void {
+    if (run.bytes.length * 2 > RUN_CACHE_BYTES_MAX) return;
+    if (this.keptBytes + run.bytes.length > RUN_CACHE_BYTES_MAX) this.clear();
+    // What was kept of another length is counted until the next clearing.
+    this.runs.set(first, run);
+    this.keptBytes += run.bytes.length;
   }
 }
 
