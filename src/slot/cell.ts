@@ -16,6 +16,8 @@ export interface Cell {
   place: Place | undefined;
   /** The expiry that the engine's index holds for this key, to be taken out when it changes. */
   storedExpireAtMs: number | undefined;
+  /** Where it stands among the dirty cells that it was put to last (dirty.ts). */
+  dirtyAt: number | undefined;
 }
 
 /**

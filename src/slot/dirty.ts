@@ -1,45 +1,62 @@
 /**
- * The cells changed since the last freeze, kept by hash slot: a checkpoint writes them in (nearly) the engine's order, and a
+ * The cells changed since the last freeze, kept by ranges of hash slots: a checkpoint writes them in (roughly) the engine's order, and a
  * scan finds those after a position without sorting them all.
+ *
+ * Without a map of names: whoever puts a new version of a cell knows the one before it, and that one knows where it stands. A look-up by
+ * name costs as much as the rest of a small write, and a map for each hash slot is one for each cell.
  */
 import { type Cell, cellBytes } from './cell.js';
 import { keyOf, placeOf, positionOf } from './keys.js';
 
+/** Hash slots of a range, as a power of two. */
+const RANGE_BITS = 5;
+
 export class DirtyCells {
-  private readonly buckets = new Map<number, Map<string, Cell>>();
+  private readonly ranges = new Map<number, Cell[]>();
   size = 0;
   bytes = 0;
 
-  /** Adds, or replaces an older version. */
-  put(cell: Cell): void {
+  /** Adds the newest version of a key's cell; `before` is the one that it replaces in memory. */
+  put(cell: Cell, before: Cell | undefined): void {
     cell.place ??= placeOf(keyOf(cell.name));
-    let bucket = this.buckets.get(cell.place.hash14);
-    if (bucket === undefined) {
-      bucket = new Map();
-      this.buckets.set(cell.place.hash14, bucket);
+    const cells = this.rangeOf(cell.place.hash14 >>> RANGE_BITS);
+    const at = before?.dirtyAt;
+    this.bytes += cellBytes(cell);
+    if (at !== undefined && cells[at] === before) {
+      this.bytes -= cellBytes(before!);
+      cell.dirtyAt = at;
+      cells[at] = cell;
+      return;
     }
-    const before = bucket.get(cell.name);
-    bucket.set(cell.name, cell);
-    this.bytes += cellBytes(cell) - (before ? cellBytes(before) : 0);
-    if (before === undefined) this.size++;
+    cell.dirtyAt = cells.length;
+    cells.push(cell);
+    this.size++;
   }
 
   has(cell: Cell): boolean {
-    if (cell.place === undefined) return false;
-    return this.buckets.get(cell.place.hash14)?.get(cell.name) === cell;
+    if (cell.dirtyAt === undefined) return false;
+    return this.ranges.get(cell.place!.hash14 >>> RANGE_BITS)?.[cell.dirtyAt] === cell;
   }
 
   *[Symbol.iterator](): Iterator<Cell> {
-    for (const bucket of this.buckets.values()) yield* bucket.values();
+    for (const cells of this.ranges.values()) yield* cells;
   }
 
   /** Cells at or after a scan position, in no order. */
   *from(position: number): Iterable<Cell> {
-    const firstHash = Math.floor(position / 4294967296);
-    for (const [hash, bucket] of this.buckets) {
-      if (hash < firstHash) continue;
-      for (const cell of bucket.values())
-        if (hash > firstHash || positionOf(cell.place!) >= position) yield cell;
+    const first = Math.floor(position / 4294967296) >>> RANGE_BITS;
+    for (const [range, cells] of this.ranges) {
+      if (range < first) continue;
+      for (const cell of cells) if (range > first || positionOf(cell.place!) >= position) yield cell;
     }
+  }
+
+  private rangeOf(range: number): Cell[] {
+    let cells = this.ranges.get(range);
+    if (cells === undefined) {
+      cells = [];
+      this.ranges.set(range, cells);
+    }
+    return cells;
   }
 }

@@ -137,12 +137,13 @@ export class SlotState {
       record: record && keep(record),
       place: before?.place,
       storedExpireAtMs: before?.storedExpireAtMs,
+      dirtyAt: undefined,
     };
     this.keys += (record ? 1 : 0) - (before?.record ? 1 : 0);
     if (record?.expireAtMs !== undefined) this.expiry.added(dueOf(record.expireAtMs, name));
     this.cellsBytes += cellBytes(cell) - (before ? cellBytes(before) : 0);
     this.cells.set(name, cell);
-    this.dirty.put(cell);
+    this.dirty.put(cell, before);
   }
 
   /** Removes every key at once; what is on disk goes later. */
@@ -282,7 +283,7 @@ export class SlotState {
 
   private install(name: string, record: KeptRecord | undefined, stored: number | undefined): void {
     if (this.complete && record === undefined) return;
-    const cell: Cell = { name, record, place: undefined, storedExpireAtMs: stored };
+    const cell: Cell = { name, record, place: undefined, storedExpireAtMs: stored, dirtyAt: undefined };
     this.cells.set(name, cell);
     this.cellsBytes += cellBytes(cell);
   }

@@ -196,7 +196,13 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
   protected override overlay(): Iterable<Cell> {
     const cells: Cell[] = [];
     this.effects.each((record, name) => {
-      cells.push({ name, record, place: placeOf(keyOf(name)), storedExpireAtMs: undefined });
+      cells.push({
+        name,
+        record,
+        place: placeOf(keyOf(name)),
+        storedExpireAtMs: undefined,
+        dirtyAt: undefined,
+      });
     });
     return cells;
   }
