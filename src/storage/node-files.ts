@@ -13,7 +13,7 @@
  * The zeros never meet appended bytes: they start at or after the end of the append that is under way, and an append that would
  * reach into zeros not yet written waits for them.
  */
-import { constants } from 'node:fs';
+import { constants, write } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isDiskFull, SyncFailed } from './disk-full.js';
@@ -174,6 +174,8 @@ function zeros(bytes: number): Buffer {
 
 /** A write may take less than it was given, most of all when the disk is full: then the next one says why. */
 async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], position: number): Promise<void> {
+  const only = chunks[0];
+  if (only !== undefined && chunks.length === 1) return writeOne(handle, only, position);
   let rest = chunks.filter((chunk) => chunk.length > 0);
   let at = position;
   while (rest.length > 0) {
@@ -181,6 +183,20 @@ async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], posit
     at += bytesWritten;
     rest = skip(rest, bytesWritten);
   }
+}
+
+/** The log's road: one promise, where those of FileHandle come to a dozen objects a write. */
+function writeOne(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const next = (done: number): void => {
+      if (done === chunk.length) return resolve();
+      write(handle.fd, chunk, done, chunk.length - done, position + done, (failure, bytesWritten) => {
+        if (failure !== null) reject(failure);
+        else next(done + bytesWritten);
+      });
+    };
+    next(0);
+  });
 }
 
 function skip(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
