@@ -199,6 +199,9 @@ test('a run that goes to several followers is encoded once', () => {
   const [decoded] = counting.decodeFrames(counting.encodeFrames([append(log.slice(0, 9))]));
   assert.equal(encodings, 2, 'a shorter run is another run');
   assert.equal(decoded!.message.kind === 'append' && decoded!.message.entries.length, 9);
+  counting.forgetRuns();
+  counting.encodeFrames([append(log.slice(0, 9))]);
+  assert.equal(encodings, 3, 'what is forgotten is kept by nobody');
 });
 
 test('a small run out of a large message does not keep the large message in memory', () => {
