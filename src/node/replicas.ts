@@ -166,9 +166,7 @@ export class Replicas {
   }
 
   receiveAll(messages: readonly { readonly groupId: number; readonly message: Message }[]): void {
-    this.parts.pump.together(() => {
-      for (const { groupId, message } of messages) this.receive(groupId, message);
-    });
+    for (const { groupId, message } of messages) this.receive(groupId, message);
   }
 
   receive(groupId: number, message: Message): void {
