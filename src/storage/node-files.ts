@@ -172,21 +172,20 @@ function zeros(bytes: number): Buffer {
   return zeroBytes.subarray(0, bytes);
 }
 
-/** A write may take less than it was given, most of all when the disk is full: then the next one says why. */
+/** One after the other; whoever wants a single write gives a single chunk. */
 async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], position: number): Promise<void> {
-  const only = chunks[0];
-  if (only !== undefined && chunks.length === 1) return writeOne(handle, only, position);
-  let rest = chunks.filter((chunk) => chunk.length > 0);
   let at = position;
-  while (rest.length > 0) {
-    const { bytesWritten } = await handle.writev(rest, at);
-    at += bytesWritten;
-    rest = skip(rest, bytesWritten);
+  for (const chunk of chunks) {
+    await writeChunk(handle, chunk, at);
+    at += chunk.length;
   }
 }
 
-/** The log's road: one promise, where those of FileHandle come to a dozen objects a write. */
-function writeOne(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+/**
+ * A write may take less than it was given, most of all when the disk is full: then the next one says why. One promise for all of it,
+ * where FileHandle makes a dozen objects a write.
+ */
+function writeChunk(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const next = (done: number): void => {
       if (done === chunk.length) return resolve();
@@ -197,17 +196,6 @@ function writeOne(handle: FileHandle, chunk: Uint8Array, position: number): Prom
     };
     next(0);
   });
-}
-
-function skip(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
-  let skipped = 0;
-  const rest: Uint8Array[] = [];
-  for (const chunk of chunks) {
-    const cut = Math.min(chunk.length, bytes - skipped);
-    skipped += cut;
-    if (cut < chunk.length) rest.push(chunk.subarray(cut));
-  }
-  return rest;
 }
 
 async function readRange(path: string, offset: number, length: number): Promise<Buffer> {
