@@ -197,8 +197,13 @@ export class Forwarder {
   private executeFor(from: NodeId, request: WireRequest & { kind: 'execute' }): void {
     const { requestId, groupId, session, group } = request;
     const deadlineMs = this.env.monotonicMs() + request.remainingMs;
-    const done = (outcome: Outcome<Reply>): void =>
-      this.reply(from, this.wireReply(requestId, groupId, outcome));
+    const done = (outcome: Outcome<Reply>): void => {
+      if (this.reply(from, this.wireReply(requestId, groupId, outcome)) || outcome.kind !== 'done') return;
+      // The lane has no room for it, but has for a word: a read did nothing, and what a write did can't be told.
+      const instead: Outcome<Reply> =
+        request.access === 'read' ? { kind: 'refused', why: 'busy' } : { kind: 'unknown' };
+      this.reply(from, this.wireReply(requestId, groupId, instead));
+    };
     this.local.execute(
       groupId,
       { session, kind: request.access, here: false, group, deadlineMs, done },
@@ -210,7 +215,7 @@ export class Forwarder {
     const { requestId, groupId, index, term, needed, remainingMs } = request;
     const deadlineMs = this.env.monotonicMs() + remainingMs;
     const answer = (found: AckAnswer): void => {
-      if (found.kind === 'acks') return this.reply(from, { ...found, requestId });
+      if (found.kind === 'acks') return void this.reply(from, { ...found, requestId });
       const { nodeId: leaderNodeId, term: leaderTerm } = this.local.leadership(groupId);
       this.reply(from, { kind: 'refused', requestId, why: 'notLeader', leaderNodeId, term: leaderTerm });
     };
@@ -227,8 +232,8 @@ export class Forwarder {
     return { kind: 'refused', requestId, why: outcome.why, leaderNodeId: nodeId, term };
   }
 
-  private reply(to: NodeId, reply: WireReply): void {
-    this.transport.send(to, 'reply', encodeReplyMessage(reply));
+  private reply(to: NodeId, reply: WireReply): boolean {
+    return this.transport.send(to, 'reply', encodeReplyMessage(reply));
   }
 
   private encodeOne(reply: Reply): Buffer {

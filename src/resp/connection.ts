@@ -7,8 +7,8 @@
  * Invariants:
  * - Replies leave in the order of the requests, whatever the order of the answers. Each request is answered once.
  * - A request whose predecessor is on hold has not been parsed yet.
- * - Requests in flight <= `requestsInFlightMax`. No request is taken up while more than `replyBytesSoft` waits to be
- *   sent, and a connection on which more than `replyBytesMax` waits is cut, as Redis' client-output-buffer-limit does.
+ * - Requests in flight <= `requestsInFlightMax`, and beyond one no more than are expected to bring `replyBytesExpectedMax`: replies come
+ *   from other nodes, over streams that all clients share. No request is taken up while more than `replyBytesSoft` waits to be sent, and a connection on which more than `replyBytesMax` waits is cut, as Redis' client-output-buffer-limit does.
  * - In one turn at most `requestsPerTurnMax` requests are taken up, so that a long pipeline starves nobody, and with those of the
  *   other connections no more than the turn allows (turns.ts); what they answered leaves in as few writes as `replyBatchBytes` allows.
  * - After `closed` or a kill nothing is written, and answers still to come are dropped.
@@ -85,7 +85,7 @@ export class Connection {
 
   private state: State = 'open';
   private speaks: Protocol = 2;
-  private readonly replies = new ReplyQueue();
+  private readonly replies: ReplyQueue;
   /** The request that is being handed to the handler, and the one that holds up the parsing. */
   private starting: Place | undefined;
   private held: Place | undefined;
@@ -108,6 +108,7 @@ export class Connection {
     this.stream = stream;
     this.limits = options.limits;
     this.turns = options.turns;
+    this.replies = new ReplyQueue(options.limits.replyBytesFirst);
     this.writer = options.writer ?? new ReplyWriter();
     this.parser = new RequestParser(options.limits.parser);
     this.handler = open(this);
@@ -238,6 +239,7 @@ export class Connection {
       this.state === 'open' &&
       this.held === undefined &&
       this.replies.length < this.limits.requestsInFlightMax &&
+      this.replies.expectedBytes <= this.limits.replyBytesExpectedMax &&
       this.unsentBytes <= this.limits.replyBytesSoft
     );
   }

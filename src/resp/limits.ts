@@ -34,6 +34,10 @@ export interface ConnectionLimits {
   readonly requestsPerTurnMax: number;
   /** Above it no request is taken up until the client has read. */
   readonly replyBytesSoft: number;
+  /** What the requests in flight may be expected to bring, by the sizes of the replies before: above it none is taken up beside them. */
+  readonly replyBytesExpectedMax: number;
+  /** Expected of a request while nothing is known: what a client may ask for at first, before it has read a word, is bounded by it. */
+  readonly replyBytesFirst: number;
   /** Above it the client is cut off. One reply larger than this can't be sent. */
   readonly replyBytesMax: number;
   /** Replies are gathered up to this size before they are written. */
@@ -45,6 +49,8 @@ export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {
   requestsInFlightMax: 1_024,
   requestsPerTurnMax: 256,
   replyBytesSoft: 1_048_576,
+  replyBytesExpectedMax: 4_194_304,
+  replyBytesFirst: 65_536,
   replyBytesMax: 268_435_456,
   replyBatchBytes: 65_536,
   parser: DEFAULT_PARSER_LIMITS,

@@ -2,7 +2,7 @@
  * The order of replies: a place for each request, filled whenever its answer comes, emptied from the front.
  *
  * Invariants: places leave in the order in which they were taken; each is filled once; `waitingBytes` is the sum
- * of the estimated sizes of the replies that are filled in and have not left.
+ * of the estimated sizes of the replies that are filled in and have not left; `answered` places are filled in.
  */
 import { invariant } from '../assert.js';
 import { encodeReply, type Protocol, replyBytes } from './encoder.js';
@@ -17,6 +17,8 @@ export interface Place {
   bytes: number;
 }
 
+/** Of what was expected beyond a reply that was smaller. */
+const EXPECTATION_KEPT = 7 / 8;
 /** Places that have left are cut off when there are this many. */
 const TRIM_LENGTH = 512;
 
@@ -25,6 +27,10 @@ export class ReplyQueue {
   /** Places before it have left. */
   private front = 0;
   private waiting = 0;
+  private answered = 0;
+
+  /** `expectedReplyBytes`: what a reply may be, as far as is known. As large as a late one was, an eighth of the difference less with each that is smaller. */
+  constructor(private expectedReplyBytes: number) {}
 
   get length(): number {
     return this.places.length - this.front;
@@ -32,6 +38,11 @@ export class ReplyQueue {
 
   get waitingBytes(): number {
     return this.waiting;
+  }
+
+  /** Of the replies to come, all together. */
+  get expectedBytes(): number {
+    return (this.length - this.answered) * this.expectedReplyBytes;
   }
 
   /** May the front leave? */
@@ -53,15 +64,19 @@ export class ReplyQueue {
   fill(place: Place, reply: Reply | undefined): void {
     invariant(!place.answered, 'a request was answered twice');
     place.answered = true;
+    this.answered += 1;
     place.reply = reply;
     if (reply !== undefined) place.bytes = replyBytes(reply);
     this.waiting += place.bytes;
+    const less = this.expectedReplyBytes - place.bytes;
+    this.expectedReplyBytes = place.bytes + (less > 0 ? less * EXPECTATION_KEPT : 0);
   }
 
   /** The front, which is ready, leaves into the writer. */
   encodeFront(out: ReplyWriter): void {
     const place = this.places[this.front]!;
     this.front += 1;
+    this.answered -= 1;
     this.waiting -= place.bytes;
     if (place.reply !== undefined) encodeReply(place.reply, place.protocol, out);
     // The array keeps the place for a while; it must not keep the payload.
@@ -73,6 +88,7 @@ export class ReplyQueue {
     this.places = [];
     this.front = 0;
     this.waiting = 0;
+    this.answered = 0;
   }
 
   private trim(): void {

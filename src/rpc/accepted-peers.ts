@@ -166,7 +166,14 @@ class AcceptedConnection {
     const { messageBytesMax, unsentBytesMax } = limits;
     // Answers come together, from one callback of the disk or of a turn of the slots.
     const gather = queueMicrotask;
-    return new LaneWriter({ gather, sink, messageBytesMax, unsentBytesMax: unsentBytesMax[lane], figures });
+    return new LaneWriter({
+      gather,
+      sink,
+      messageBytesMax,
+      unsentBytesMax: unsentBytesMax[lane],
+      ...(lane === 'reply' && { bulkBytesMax: limits.replyBulkBytesMax }),
+      figures,
+    });
   }
 
   private received(lane: Lane, frames: Frames): void {

@@ -29,12 +29,15 @@ export interface LaneWriterOptions {
   readonly sink: FrameSink;
   readonly messageBytesMax: number;
   readonly unsentBytesMax: number;
+  /** Less than that: with so much unsent only small frames are taken, so that one client's bulk does not cost others their words. */
+  readonly bulkBytesMax?: number;
   /** Counted up here. */
   readonly figures: LaneFigures;
 }
 
 /** What a queued frame costs beyond its bytes, so that a flood of empty frames is bounded as well. */
 const FRAME_COST_BYTES = 64;
+const SMALL_FRAME_BYTES = 4096;
 
 export class LaneWriter {
   private readonly options: LaneWriterOptions;
@@ -53,11 +56,15 @@ export class LaneWriter {
     return this.unsent;
   }
 
-  /** False, and nothing queued, when the lane is full or closed. An empty lane takes one frame of any size. */
+  /**
+   * False, and nothing queued, when the lane is full or closed. An empty lane takes one frame of any size.
+   */
   send(frame: Buffer): boolean {
     if (this.closed) return false;
     const cost = frame.length + FRAME_COST_BYTES;
-    if (this.unsent > 0 && this.unsent + cost > this.options.unsentBytesMax) return false;
+    const { unsentBytesMax, bulkBytesMax = unsentBytesMax } = this.options;
+    const boundBytes = frame.length > SMALL_FRAME_BYTES ? bulkBytesMax : unsentBytesMax;
+    if (this.unsent > 0 && this.unsent + cost > boundBytes) return false;
     this.queue.push(frame);
     this.unsent += cost;
     if (!this.inFlight && !this.flushIsDue) {

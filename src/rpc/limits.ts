@@ -11,6 +11,8 @@ export interface TransportLimits {
   readonly receiveBytesMax: number;
   /** Queued and not yet taken by the connection, a lane. One frame is always admitted to an empty lane. */
   readonly unsentBytesMax: Readonly<Record<Lane, number>>;
+  /** Of the reply lane's bound: what is left of it is for small answers only. */
+  readonly replyBulkBytesMax: number;
   /** HTTP/2's window of bytes that a reader has not taken, a stream. 64 KiB, its default, stalls a link of 1 ms. */
   readonly windowBytes: number;
   /** A connection that is not up after this is given up. */
@@ -39,6 +41,7 @@ export const defaultLimits: TransportLimits = {
     snapshot: 8 * MEBIBYTE,
     snapshotAck: MEBIBYTE,
   },
+  replyBulkBytesMax: 84 * MEBIBYTE,
   windowBytes: 4 * MEBIBYTE,
   connectTimeoutMs: 2000,
   reconnectDelayMinMs: 50,

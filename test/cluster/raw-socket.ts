@@ -62,17 +62,20 @@ export class RawSocket {
 
   /** Resolves when this much was heard. */
   async untilText(pattern: RegExp): Promise<void> {
-    await this.until(`${pattern}, heard ${JSON.stringify(this.text.slice(-200))}`, () =>
-      pattern.test(this.text),
-    );
+    const what = (): string => `${pattern}, heard ${JSON.stringify(this.text.slice(-200))}`;
+    await this.until(what, () => pattern.test(this.text));
   }
 
   async untilOver(): Promise<void> {
-    await this.until('the end of the connection', () => this.isOver);
+    await this.until(
+      () => 'the end of the connection',
+      () => this.isOver,
+    );
   }
 
-  private async until(what: string, condition: () => boolean): Promise<void> {
-    if (!(await waitUntil(condition, WAIT_MS_MAX, 5))) throw new Error(`never came: ${what}`);
+  /** `what` is asked at the end: it says what has come until then. */
+  private async until(what: () => string, condition: () => boolean): Promise<void> {
+    if (!(await waitUntil(condition, WAIT_MS_MAX, 5))) throw new Error(`never came: ${what()}`);
   }
 }
 

@@ -16,11 +16,13 @@ interface Served {
   readonly replies: { readonly to: number; readonly message: ReturnType<typeof decodeReplyMessage> }[];
 }
 
-function serving(): Served {
+/** `bytesMax`: the lane has no room for more in one message. */
+function serving(bytesMax = Number.POSITIVE_INFINITY): Served {
   const requests: Served['requests'] = [];
   const replies: Served['replies'] = [];
   const send = (to: number, lane: string, bytes: Buffer): boolean => {
     assert.equal(lane, 'reply');
+    if (bytes.length > bytesMax) return false;
     replies.push({ to, message: decodeReplyMessage(bytes) });
     return true;
   };
@@ -61,6 +63,20 @@ test('a request is executed here with its term, session and what is left of its 
   assert.deepEqual(replies, [
     { to: 5, message: { kind: 'done', requestId: 11, replies: [Buffer.from('$3\r\nyes\r\n')] } },
   ]);
+});
+
+test('for an answer that finds no room a word goes: a read was not done, of a write nobody knows', () => {
+  const { forwarder, requests, replies } = serving(1000);
+  forwarder.onRequest(5, encodeRequest({ ...REQUEST, access: 'read' }));
+  forwarder.onRequest(5, encodeRequest({ ...REQUEST, requestId: 12 }));
+  for (const { request } of requests) request.done({ kind: 'done', replies: [bulk('x'.repeat(2000))] });
+  assert.deepEqual(
+    replies.map(({ message }) => message),
+    [
+      { kind: 'refused', requestId: 11, why: 'busy', leaderNodeId: 9, term: 4 },
+      { kind: 'unknown', requestId: 12 },
+    ],
+  );
 });
 
 test('a refusal says who leads; an unknown outcome says just that', () => {

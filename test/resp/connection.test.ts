@@ -166,6 +166,28 @@ test('a client that does not read gets no more requests taken up until it does',
   assert.equal(stream.text, `$300\r\n${'x'.repeat(300)}\r\n`.repeat(21));
 });
 
+test('what may be asked at once follows the size of what was answered, large or small, and one is always taken up', () => {
+  const { asked, send, settle } = bench({
+    replyBytesExpectedMax: 10_000,
+    replyBytesFirst: 1_000,
+    replyBytesSoft: 1_000_000,
+  });
+  let answered = 0;
+  const answerAll = (bytes: number): number => {
+    const upTo = asked.length;
+    for (; answered < upTo; answered++) asked[answered]!.answer(bulk('x'.repeat(bytes)));
+    settle();
+    return asked.length - upTo;
+  };
+  send(repeat(1_000));
+  settle();
+  assert.equal(asked.length, 11, 'nothing is known yet: ten and the one beside them');
+  assert.equal(answerAll(50_000), 1);
+  assert.equal(answerAll(50_000), 1);
+  while (asked.length < 100) answerAll(1);
+  assert.ok(answerAll(1) > 100, 'small ones go by the hundred again');
+});
+
 test('a client that never reads is cut when too much waits for it', () => {
   const { stream, connection, asked, closings, send, settle } = bench({
     replyBytesSoft: 1_000,

@@ -160,7 +160,7 @@ test('a bound below what the socket itself buffers stalls nothing', async (t) =>
 
 test('a client that never reads is cut, the others go on', async (t) => {
   const { server, late, closings } = await start(t, {
-    limits: { ...DEFAULT_CONNECTION_LIMITS, replyBytesMax: 5_000_000 },
+    limits: { ...DEFAULT_CONNECTION_LIMITS, replyBytesFirst: 1, replyBytesMax: 5_000_000 },
   });
   const deaf = await Client.connect(server.port);
   const other = await Client.connect(server.port);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Frames } from '../../src/rpc/frames.js';
 import { LaneWriter } from '../../src/rpc/lane-writer.js';
 
-function lane(messageBytesMax: number, unsentBytesMax: number) {
+function lane(messageBytesMax: number, unsentBytesMax: number, bulkBytesMax = unsentBytesMax) {
   const turn: (() => void)[] = [];
   const written: string[][] = [];
   const callbacks: ((error?: Error) => void)[] = [];
@@ -20,6 +20,7 @@ function lane(messageBytesMax: number, unsentBytesMax: number) {
     },
     messageBytesMax,
     unsentBytesMax,
+    bulkBytesMax,
     figures,
   });
   return {
@@ -83,6 +84,17 @@ test('a full lane refuses until its reader has taken something; what was accepte
   assert.deepEqual(send('y'), [true]);
   while (writer.unsentBytes > 0) taken();
   assert.deepEqual(written.flat().join(' '), '1234567890 1234567890 1234567890 1234567890 y');
+});
+
+test('bulk leaves room for words', () => {
+  const { send, endTurn, taken, written } = lane(100_000, 100_000, 85_000);
+  const large = 'x'.repeat(10_000);
+  const accepted = send(...Array(10).fill(large)).filter(Boolean).length;
+  assert.equal(accepted, 8);
+  assert.deepEqual(send('a word', large, 'another'), [true, false, true]);
+  endTurn();
+  taken();
+  assert.deepEqual(written.flat().slice(-2), ['a word', 'another']);
 });
 
 test('an empty lane takes one frame of any size, and empty frames are not free', () => {
