@@ -4,7 +4,8 @@
  *
  *     node dist/bench/resp.js [seconds]
  */
-import { type ByteStream, Connection } from '../src/resp/connection.js';
+import type { ByteStream } from '../src/resp/byte-stream.js';
+import { Connection } from '../src/resp/connection.js';
 import { DEFAULT_CONNECTION_LIMITS } from '../src/resp/limits.js';
 import { RequestParser } from '../src/resp/parser.js';
 import { OK } from '../src/resp/reply.js';

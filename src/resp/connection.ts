@@ -13,6 +13,7 @@
  *   other connections no more than the turn allows (turns.ts); what they answered leaves in as few writes as `replyBatchBytes` allows.
  * - After `closed` or a kill nothing is written, and answers still to come are dropped.
  */
+import type { ByteStream } from './byte-stream.js';
 import type { Protocol } from './encoder.js';
 import type { ConnectionLimits, ParserLimits } from './limits.js';
 import { ProtocolError, RequestParser } from './parser.js';
@@ -22,21 +23,6 @@ import type { Turns } from './turns.js';
 import { ReplyWriter } from './writer.js';
 
 export { type ConnectionLimits, DEFAULT_CONNECTION_LIMITS } from './limits.js';
-
-/** What carries the bytes. All calls return at once and never call back into the connection before returning. */
-export interface ByteStream {
-  /** The bytes belong to the stream from now on. */
-  write(bytes: Buffer): void;
-  /** Written and not yet handed to the network. Each time a write has brought it back to zero, `drained` is called, later. */
-  readonly unsentBytes: number;
-  /** Until `resume`, `received` is not called, save for what was on its way. */
-  pause(): void;
-  resume(): void;
-  /** Closes when what was written is sent; until then what still comes is thrown away. Then calls `closed`. */
-  end(): void;
-  /** Closes at once, then calls `closed`. */
-  destroy(): void;
-}
 
 export interface RequestHandler {
   /**
@@ -82,6 +68,7 @@ export class Connection {
   private readonly writer: ReplyWriter;
   private readonly parser: RequestParser;
   private readonly turn = (): void => this.runTurn();
+  private readonly send = (): void => this.sendAnswers();
 
   private state: State = 'open';
   private speaks: Protocol = 2;
@@ -90,6 +77,7 @@ export class Connection {
   private starting: Place | undefined;
   private held: Place | undefined;
   private turnDue = false;
+  private sendDue = false;
   private inTurn = false;
   /** The last turn stopped before the input did. */
   private stalled = false;
@@ -291,7 +279,22 @@ export class Connection {
     const holds = place === this.held;
     if (holds) this.held = undefined;
     if (this.unsentBytes > this.limits.replyBytesMax) this.kill();
-    else if (holds || this.replies.isFront(place)) this.schedule();
+    else if (holds) this.schedule();
+    else if (this.replies.isFront(place)) this.goOn();
+  }
+
+  /** Where no request can have been waiting for this answer there is only the answer to be sent. */
+  private goOn(): void {
+    const mayTakeUpMore = this.stalled || this.paused || this.inputEnded || this.state !== 'open';
+    if (mayTakeUpMore) return this.schedule();
+    if (this.sendDue || this.turnDue || this.inTurn) return;
+    this.sendDue = true;
+    this.turns.flush(this.send);
+  }
+
+  private sendAnswers(): void {
+    this.sendDue = false;
+    if (this.state !== 'closed') this.flush();
   }
 
   /** Writes the replies whose turn has come, as long as the client reads. */

@@ -9,7 +9,8 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Env } from '../env.js';
-import { type ByteStream, Connection, type RequestHandler } from './connection.js';
+import type { ByteStream } from './byte-stream.js';
+import { Connection, type RequestHandler } from './connection.js';
 import type { ConnectionLimits } from './limits.js';
 import { Turns } from './turns.js';
 import { ReplyWriter } from './writer.js';
@@ -70,7 +71,7 @@ export class RespServer {
   constructor(options: RespServerOptions) {
     this.options = options;
     this.writer = options.writer ?? new ReplyWriter();
-    this.turns = new Turns((run) => options.env.defer(run));
+    this.turns = new Turns((run) => options.env.defer(run), undefined, queueMicrotask);
     this.listener = this.createListener();
   }
 

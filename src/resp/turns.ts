@@ -12,12 +12,15 @@ export class Turns {
   private left: number;
   private denied: (() => void)[] = [];
   private waiting: (() => void)[] = [];
+  private flushing: (() => void)[] = [];
   private due = false;
 
   constructor(
     /** Env.defer: runs after what is already queued in this turn of the event loop. */
     private readonly deferOnce: (run: () => void) => void,
     private readonly requestsMax = REQUESTS_MAX,
+    /** Runs when the present callback has returned. */
+    private readonly atItsEnd: (run: () => void) => void = deferOnce,
   ) {
     this.left = requestsMax;
   }
@@ -41,6 +44,18 @@ export class Turns {
   deferFirst(run: () => void): void {
     this.denied.push(run);
     this.schedule();
+  }
+
+  /** For those who have only something to say: what was answered in one callback leaves at its end. */
+  flush(run: () => void): void {
+    this.flushing.push(run);
+    if (this.flushing.length === 1) this.atItsEnd(() => this.runFlushes());
+  }
+
+  private runFlushes(): void {
+    const { flushing } = this;
+    this.flushing = [];
+    for (const run of flushing) run();
   }
 
   private schedule(): void {

@@ -1,5 +1,6 @@
 /** A ByteStream that sends when it is told to, a handler that answers when it is told to, and a hand-cranked defer. */
-import type { ByteStream, RequestHandler } from '../../src/resp/connection.js';
+import type { ByteStream } from '../../src/resp/byte-stream.js';
+import type { RequestHandler } from '../../src/resp/connection.js';
 import { Connection } from '../../src/resp/connection.js';
 import type { ConnectionLimits } from '../../src/resp/limits.js';
 import { DEFAULT_CONNECTION_LIMITS } from '../../src/resp/limits.js';

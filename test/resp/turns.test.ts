@@ -73,3 +73,39 @@ test('clients whose pipelines never end keep nobody waiting for more than a turn
     taken.join(),
   );
 });
+
+test('an answer that comes later leaves when the callback that brought it returns, and what was held up behind it goes on', () => {
+  const deferred: (() => void)[] = [];
+  const atItsEnd: (() => void)[] = [];
+  const turns = new Turns(
+    (run) => void deferred.push(run),
+    A_TURN,
+    (run) => void atItsEnd.push(run),
+  );
+  const answers: (() => void)[] = [];
+  const stream = new FakeStream();
+  const handler: RequestHandler = {
+    execute: (_argv, answer) => {
+      answers.push(() => answer(OK));
+      return 'go';
+    },
+    closed: () => {},
+  };
+  const limits = { ...DEFAULT_CONNECTION_LIMITS, requestsInFlightMax: 2 };
+  const options = { id: 1, remoteAddress: 'a:1', localAddress: 'b:2', limits, turns };
+  const connection = new Connection(stream, options, () => handler);
+  const end = (queue: (() => void)[]): void => {
+    for (const run of queue.splice(0)) run();
+  };
+  connection.received(requests(1));
+  answers.shift()!();
+  end(atItsEnd);
+  assert.equal(connection.requestsInFlight, 0, 'sent without a turn');
+  assert.equal(deferred.length, 0);
+  connection.received(requests(3));
+  assert.equal(answers.length, 2);
+  answers.shift()!();
+  end(atItsEnd);
+  end(deferred);
+  assert.equal(answers.length, 2, 'the third is taken up in place of the first');
+});

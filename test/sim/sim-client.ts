@@ -5,12 +5,8 @@
  * server wrote before it died the client may still read everything. Events of the server's side belong to the server's life.
  */
 import type { Random } from '../../src/random.js';
-import {
-  type ByteStream,
-  Connection,
-  type ConnectionOptions,
-  type RequestHandler,
-} from '../../src/resp/connection.js';
+import type { ByteStream } from '../../src/resp/byte-stream.js';
+import { Connection, type ConnectionOptions, type RequestHandler } from '../../src/resp/connection.js';
 import { ReplyDecoder } from '../../src/resp/decoder.js';
 import type { Reply } from '../../src/resp/reply.js';
 import { Turns } from '../../src/resp/turns.js';
