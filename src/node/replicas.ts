@@ -166,7 +166,9 @@ export class Replicas {
   }
 
   receiveAll(messages: readonly { readonly groupId: number; readonly message: Message }[]): void {
-    for (const { groupId, message } of messages) this.receive(groupId, message);
+    this.parts.pump.together(() => {
+      for (const { groupId, message } of messages) this.receive(groupId, message);
+    });
   }
 
   receive(groupId: number, message: Message): void {

@@ -2,8 +2,8 @@
  * Drives all slots of a node: one turn takes what every woken slot has ready, and one binlog batch carries it all.
  *
  * Entries are formed only when no batch is in flight or one just ended, so that what arrives while the disk works goes as
- * one entry a slot; everything else (votes, acks, followers' entries) goes to the binlog at once and shares its
- * next batch. Save, then send: what depends on a record leaves when its batch is durable. A batch of nothing but what may wait for
+ * one entry a slot; everything else (votes, acks, followers' entries) goes to the binlog at once and shares its next batch. What the
+ * disk or a peer tells has its turn in the same callback: another turn of the event loop costs more than most of what is done in it. Save, then send: what depends on a record leaves when its batch is durable. A batch of nothing but what may wait for
  * its sync is in flight until it is written; the sync comes soon, or with the next batch that wants one.
  *
  * Only slots that wait for the clock are looked at every tick; a thousand that rest cost a glance now and then, for keys that
@@ -37,6 +37,8 @@ export class Pump<R> {
   /** Set while something is written and not synced. */
   private syncTimer: Timer | undefined;
   private closed = false;
+  /** Who is woken now has a turn without asking for one. */
+  private gathering = false;
 
   constructor(
     private readonly env: Env,
@@ -72,7 +74,19 @@ export class Pump<R> {
     if (this.closed || !this.slots.has(slot)) return;
     this.woken.add(slot);
     this.stayAwake(slot);
-    this.turnSoon();
+    if (!this.gathering) this.turnSoon();
+  }
+
+  /** Whom `run` wakes, by the frames of one message for instance, have a turn together and at once; what they propose follows. */
+  together(run: () => void): void {
+    this.gathering = true;
+    try {
+      run();
+    } finally {
+      this.gathering = false;
+    }
+    this.turn(false);
+    this.proposeSoon();
   }
 
   close(): void {
@@ -103,23 +117,37 @@ export class Pump<R> {
     }
   }
 
-  /** Not at once: what waited behind the batch that just ended leaves first. */
   private turnSoon(): void {
     if (this.scheduled) return;
     this.scheduled = true;
-    this.env.defer(() => this.turn());
+    this.env.defer(() => {
+      this.scheduled = false;
+      this.turn(true);
+    });
   }
 
-  private turn(): void {
-    this.scheduled = false;
-    if (this.closed) return;
+  private get mayBegin(): boolean {
+    return this.batchesInFlight === 0 || this.batchEnded;
+  }
+
+  /** Not in the callback that made it possible: more that can go along may have come in this turn of the event loop. */
+  private proposeSoon(): void {
+    if (this.holding.size === 0 || this.closed || !this.mayBegin) return;
+    for (const slot of this.holding) this.woken.add(slot);
+    this.holding.clear();
+    this.turnSoon();
+  }
+
+  /** `isWhole`: all that came in this turn of the event loop is here, and may go into entries. */
+  private turn(isWhole: boolean): void {
+    if (this.closed || this.woken.size === 0) return;
     const slots = this.woken;
     this.woken = new Set();
-    const mayPropose = this.batchesInFlight === 0 || this.batchEnded;
-    this.batchEnded = false;
+    const proposes = isWhole && this.mayBegin;
+    if (isWhole) this.batchEnded = false;
     const batch = new SaveBatch();
     for (const slot of slots) {
-      if (mayPropose) slot.proposeWaiting();
+      if (proposes) slot.proposeWaiting();
       else if (slot.wantsToPropose) this.holding.add(slot);
       slot.collect(batch);
     }
@@ -191,10 +219,10 @@ export class Pump<R> {
     this.batchesInFlight--;
     if (this.closed) return;
     this.batchEnded = true;
-    for (const each of done) each();
-    for (const slot of this.holding) this.woken.add(slot);
-    this.holding.clear();
-    this.turnEnded();
-    if (this.woken.size > 0) this.turnSoon();
+    this.together(() => {
+      for (const each of done) each();
+      // What waited behind the batch leaves before anything new.
+      this.turnEnded();
+    });
   }
 }

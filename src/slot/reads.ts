@@ -28,6 +28,11 @@ export interface ReadsHost {
   refused(): void;
 }
 
+interface Answered<R> {
+  readonly read: TakenRead<R>;
+  readonly replies: readonly R[];
+}
+
 const NO_RANGES: ReadonlyMap<string, LoadedRange> = new Map();
 
 export class Reads<R> {
@@ -43,28 +48,40 @@ export class Reads<R> {
   /** Every read that may run on a state applied up to `appliedIndex`. */
   serve(appliedIndex: number): void {
     if (!this.requests.hasReadyReads) return;
-    for (const read of this.requests.takeRunnable(appliedIndex, this.clock.lastStampMs)) this.run(read);
+    const leased: Answered<R>[] = [];
+    for (const read of this.requests.takeRunnable(appliedIndex, this.clock.lastStampMs)) {
+      const replies = this.run(read);
+      if (replies === undefined) continue;
+      if (read.leased) leased.push({ read, replies });
+      else this.requests.settleRead(read, { kind: 'done', replies });
+    }
+    if (leased.length > 0) this.answerLeased(leased);
   }
 
-  private run(read: TakenRead<R>): void {
+  /** After all of them have run, by one look at the lease. */
+  private answerLeased(leased: readonly Answered<R>[]): void {
+    const holds = this.host.leaseHolds();
+    for (const { read, replies } of leased) {
+      if (holds) this.requests.settleRead(read, { kind: 'done', replies });
+      else this.requests.askAgain(read);
+    }
+    if (!holds) this.host.wake();
+  }
+
+  /** undefined: it met what is not in memory, and runs again or has been answered. */
+  private run(read: TakenRead<R>): readonly R[] | undefined {
     read.nowMs ??= this.clock.nowMs();
     const { nowMs } = read;
     const view = new ReadView(this.state, nowMs, read.ranges ?? NO_RANGES, this.clock.lastStampMs);
     try {
-      const replies = read.request.group.commands.map((argv, at) =>
+      return read.request.group.commands.map((argv, at) =>
         this.machine.read(view, argv, new ReadDice(this.host, read, nowMs, at)),
       );
-      if (read.leased && !this.host.leaseHolds()) this.confirm(read);
-      else this.requests.settleRead(read, { kind: 'done', replies });
     } catch (thrown) {
       if (!(thrown instanceof PageFault)) throw thrown;
       this.faulted(read, thrown.needs);
+      return undefined;
     }
-  }
-
-  private confirm(read: TakenRead<R>): void {
-    this.requests.askAgain(read);
-    this.host.wake();
   }
 
   private faulted(read: TakenRead<R>, needs: readonly PageNeed[]): void {

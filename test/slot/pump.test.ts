@@ -24,7 +24,7 @@ class Stand {
   }
 
   /** A slot that in each turn brings the next of these, and says what was let go after its save. */
-  slot(name: string, ...turns: readonly ('record' | 'unhurried' | 'message')[]): Slot<string> {
+  slot(name: string, ...turns: readonly ('record' | 'unhurried' | 'message' | undefined)[]): Slot<string> {
     let at = 0;
     const script = {
       wantsToPropose: true,
@@ -82,6 +82,28 @@ test('while a batch is in flight nobody proposes, yet what must be saved is', as
   stand.binlog.flush();
   const after = await stand.turn();
   assert.deepEqual(after.filter((event) => event.endsWith('proposes')).sort(), ['a proposes', 'b proposes']);
+});
+
+test('whom a message wakes has its turn before the call returns, and proposes in a turn of the event loop', async () => {
+  const stand = new Stand();
+  const slot = stand.slot('a', undefined, 'record', undefined);
+  await stand.turn();
+  const from = stand.events.length;
+  stand.pump.together(() => stand.pump.wake(slot));
+  assert.deepEqual(
+    stand.events.slice(from),
+    ['append hardState'],
+    'what a peer brought is on its way to the disk',
+  );
+  assert.deepEqual(await stand.turn(), [], 'nobody proposes while the disk works');
+  stand.binlog.flush();
+  assert.deepEqual(await stand.turn(), ['a 1 let go', 'a proposes']);
+  stand.pump.together(() => stand.pump.wake(slot));
+  assert.deepEqual(
+    await stand.turn(),
+    ['a proposes'],
+    'nor is anybody who would propose left waiting for a batch',
+  );
 });
 
 test('after a failed batch nothing is let go, also not what waited behind it', async () => {
