@@ -6,7 +6,7 @@
  * - What a replica opens with after a crash is no less than its disk held: term, vote, commit; and the engine's applied index.
  */
 import type { NodeSlot } from '../../../src/node/replicas.js';
-import type { MemberId, Message } from '../../../src/raft/message.js';
+import type { Configuration, MemberId, Message } from '../../../src/raft/message.js';
 import { quorumVote } from '../../../src/raft/quorum.js';
 import { nodeOf } from '../../../src/slot/birth.js';
 import type { SimFiles } from '../sim-files.js';
@@ -24,6 +24,8 @@ export interface Disk {
 export class Durability {
   /** The engine's applied index, by `memberId/groupId`. */
   private readonly checkpoints = new Map<string, number>();
+  /** As they were after the event before. */
+  private readonly configurations = new WeakMap<NodeSlot, Configuration>();
 
   constructor(
     private readonly tell: Tell,
@@ -34,7 +36,9 @@ export class Durability {
     const { groupId } = slot.birth;
     const { configuration } = raftState(slot);
     const holds = (member: MemberId): boolean => this.logOf(member, groupId)?.holds(index, term) === true;
-    if (quorumVote(configuration, holds) === 'won') return;
+    // One event may commit first and then append the next configuration, which is in force from there on.
+    const before = this.configurations.get(slot) ?? configuration;
+    if ([before, configuration].some((each) => quorumVote(each, holds) === 'won')) return;
     const where = configuration.voters.filter(holds).map(nodeOf).join(', ');
     this.tell.fail(
       `group ${groupId}: entry ${index} of term ${term} is committed, on disk only at [${where}]`,
@@ -78,6 +82,7 @@ export class Durability {
   look(slot: NodeSlot): void {
     const { memberId, groupId } = slot.birth;
     this.checkpoints.set(`${memberId}/${groupId}`, durableIndex(slot));
+    this.configurations.set(slot, raftState(slot).configuration);
   }
 
   /** A checkpoint holds nothing that may yet be cut. */
