@@ -73,6 +73,14 @@ export class ByteWriter {
     return this.bytes(Buffer.from(value));
   }
 
+  /** As `bytes`, of a string of one character a byte. */
+  latin1(value: string): this {
+    this.varint(value.length);
+    this.reserve(value.length);
+    this.used += this.buffer.write(value, this.used, 'latin1');
+    return this;
+  }
+
   raw(value: Uint8Array): this {
     this.reserve(value.length);
     this.buffer.set(value, this.used);
@@ -148,6 +156,14 @@ export class ByteReader {
 
   bytes(): Buffer {
     return this.raw(this.varint());
+  }
+
+  /** As `bytes`, as a string of one character a byte. */
+  latin1(): string {
+    const length = this.varint();
+    this.need(length);
+    this.position += length;
+    return this.buffer.toString('latin1', this.position - length, this.position);
   }
 
   text(): string {

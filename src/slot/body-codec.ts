@@ -18,27 +18,25 @@ import {
   lifeOfNumbers,
   type PagedBody,
 } from './body.js';
-import type { Pair } from './doors.js';
 import { decodeList } from './entry.js';
 import { scoreKey } from './fields.js';
 
 const INLINE = 0;
 const PAGED = 1;
-const EMPTY = Buffer.alloc(0);
 
 export function encodeBody(out: ByteWriter, kind: CollectionKind, body: Body): void {
   if (body.form === 'paged') return encodePaged(out, body);
   out.u8(INLINE);
   if (body.form === 'items') {
     out.varint(body.list.items.length);
-    for (const item of body.list.items) out.bytes(item);
+    for (const item of body.list.items) out.latin1(item);
     return;
   }
-  const { pairs } = body.members;
-  out.varint(pairs.length);
-  for (const { key, value } of pairs) {
-    out.bytes(key);
-    if (kind !== 'set') out.bytes(value);
+  const { keys, values } = body.members;
+  out.varint(keys.length);
+  for (let i = 0; i < keys.length; i++) {
+    out.latin1(keys[i]!);
+    if (kind !== 'set') out.latin1(values[i]!);
   }
 }
 
@@ -47,18 +45,27 @@ export function decodeBody(input: ByteReader, kind: CollectionKind): Body {
   if (form === PAGED) return decodePaged(input);
   if (form !== INLINE) throw new FormatError(`body form ${form}`);
   if (kind === 'list') {
-    const items = decodeList(input, () => input.bytes());
+    const items = decodeList(input, () => input.latin1());
     return { form: 'items', list: { items, bytes: items.reduce((sum, item) => sum + item.length, 0) } };
   }
-  const pairs = decodeList(input, () => {
-    const key = input.bytes();
-    return { key, value: kind === 'set' ? EMPTY : input.bytes() };
+  const values: string[] = [];
+  const keys = decodeList(input, () => {
+    const key = input.latin1();
+    values.push(kind === 'set' ? '' : input.latin1());
+    return key;
   });
-  const members = inlinePairs(pairs);
+  const members = inlinePairs(keys, values);
   if (kind !== 'zset') return { form: 'pairs', members };
-  const scores = pairs.map((pair) => ({ key: scoreKey(pair), value: EMPTY }));
-  scores.sort((one, other) => Buffer.compare(one.key, other.key));
-  return { form: 'sorted', members, scores: inlinePairs(scores) };
+  // Characters are bytes: in order as they are.
+  const scores = keys.map((key, i) => scoreKey(key, values[i]!)).sort();
+  return {
+    form: 'sorted',
+    members,
+    scores: inlinePairs(
+      scores,
+      scores.map(() => ''),
+    ),
+  };
 }
 
 function encodePaged(out: ByteWriter, { life, roots }: PagedBody): void {
@@ -99,8 +106,8 @@ function decodeLife(input: ByteReader): Life {
   return lifeOfNumbers(input.varint(), input.varint(), input.u16());
 }
 
-function inlinePairs(pairs: readonly Pair[]): InlinePairs {
+function inlinePairs(keys: readonly string[], values: readonly string[]): InlinePairs {
   let bytes = 0;
-  for (const { key, value } of pairs) bytes += key.length + value.length;
-  return { pairs, bytes };
+  for (let i = 0; i < keys.length; i++) bytes += keys[i]!.length + values[i]!.length;
+  return { keys, values, bytes };
 }

@@ -5,21 +5,24 @@
  * collections hold their trees *inline*, as sorted arrays; larger ones are *paged*: the record holds the roots of B+trees whose pages
  * lie in the pool and the engine beside the records. A paged body stays paged until it is gone. A changed body is a new object.
  *
- * A pair's key begins with the hash of its name (hash, set, members) or with the score (scores); see keys.ts.
+ * A pair's key begins with the hash of its name (hash, set, members) or with the score (scores); see keys.ts. What is inline is kept
+ * as JavaScript strings of one character a byte, as small strings are (cell.ts): found and copied without a call out of JavaScript.
  */
-import type { Pair } from './doors.js';
 import { PAGE_BYTES_TARGET, type TreeRoot } from './tree.js';
 
 export type CollectionKind = 'hash' | 'set' | 'zset' | 'list';
 
 export interface InlinePairs {
-  readonly pairs: readonly Pair[];
+  /** In order, as bytes are. */
+  readonly keys: readonly string[];
+  /** One a key. */
+  readonly values: readonly string[];
   /** Of keys and values. */
   readonly bytes: number;
 }
 
 export interface InlineItems {
-  readonly items: readonly Buffer[];
+  readonly items: readonly string[];
   readonly bytes: number;
 }
 
@@ -79,7 +82,7 @@ export const BODY_LIMITS: BodyLimits = {
   chunkBytes: 16 * 1024,
 };
 
-const NO_PAIRS: InlinePairs = { pairs: [], bytes: 0 };
+const NO_PAIRS: InlinePairs = { keys: [], values: [], bytes: 0 };
 const NO_BODIES: Readonly<Record<CollectionKind, InlineBody>> = {
   hash: { form: 'pairs', members: NO_PAIRS },
   set: { form: 'pairs', members: NO_PAIRS },
@@ -93,12 +96,12 @@ export function emptyBody(kind: CollectionKind): InlineBody {
 
 export function bodyCount(body: Body): number {
   if (body.form === 'paged') return body.roots[0]!.count;
-  return body.form === 'items' ? body.list.items.length : body.members.pairs.length;
+  return body.form === 'items' ? body.list.items.length : body.members.keys.length;
 }
 
-/** What a pair and its two buffers, and an item and its buffer, cost beside their bytes; measured, rounded up. */
-const PAIR_OVERHEAD_BYTES = 264;
-const ITEM_OVERHEAD_BYTES = 112;
+/** What a pair and its two strings, and an item and its string, cost beside their bytes; measured, rounded up. */
+const PAIR_OVERHEAD_BYTES = 72;
+const ITEM_OVERHEAD_BYTES = 40;
 
 export const PAGED_BYTES = 320;
 
@@ -121,6 +124,6 @@ export function bodyBytes(body: Body): number {
   }
 }
 
-function pairsBytes({ pairs, bytes }: InlinePairs): number {
-  return bytes + pairs.length * PAIR_OVERHEAD_BYTES;
+function pairsBytes({ keys, bytes }: InlinePairs): number {
+  return bytes + keys.length * PAIR_OVERHEAD_BYTES;
 }

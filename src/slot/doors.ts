@@ -37,6 +37,8 @@ export interface Ordered {
   below(key: Buffer): number;
   /** From the pair at `rank` on. `most`: no more than so many, nearly all of which will be read; they are loaded together. */
   from(rank: number, direction: Direction, most?: number): Iterable<Pair>;
+  /** All of it is in memory: there is nothing to load ahead. */
+  readonly isInMemory: boolean;
   /** Loads what the run will need of these keys, or ranks, together. */
   prefetch(keys: readonly Buffer[]): void;
   prefetchRanks(ranks: readonly number[]): void;

@@ -173,6 +173,7 @@ class SortedEditor implements EditableSorted {
 
   prefetch(names: readonly Buffer[], wanted: readonly Buffer[] = []): void {
     const { members, scores } = readSorted(this.host, this.key);
+    if (scores.isInMemory) return;
     members.prefetch(names);
     const keys = wanted.map((score, i) => Buffer.concat([score, names[i]!]));
     for (const name of names) {

@@ -16,9 +16,9 @@ export function fieldKey(name: Buffer): Buffer {
   return out;
 }
 
-/** A member's place in the order of scores: `score | name`. */
-export function scoreKey(member: Pair): Buffer {
-  return Buffer.concat([member.value, member.key.subarray(HASH_BYTES)]);
+/** A member's place in the order of scores: `score | name`; all of one character a byte. */
+export function scoreKey(memberKey: string, score: string): string {
+  return score + memberKey.slice(HASH_BYTES);
 }
 
 function named({ key, value }: Pair): Pair {
@@ -42,7 +42,7 @@ export class HashOrder implements Fields {
   }
 
   prefetch(names: readonly Buffer[]): void {
-    this.pairs.prefetch(names.map(fieldKey));
+    if (!this.pairs.isInMemory) this.pairs.prefetch(names.map(fieldKey));
   }
 
   *all(): Iterable<Pair> {

@@ -2,79 +2,102 @@
  * Small collections: sorted arrays, found by halving, changed by copying.
  *
  * The arrays in `root` are never changed in place: a record, a savepoint or a checkpoint may hold them. So an edit costs as much as
- * the array is long, which the bound on inline bodies keeps small.
+ * the array is long, which the bound on inline bodies keeps small. Strings compare as their bytes do, one character a byte.
  */
-import { ownBytes } from '../bytes.js';
 import type { InlineItems, InlinePairs } from './body.js';
 import type { Direction, EditableItems, EditableOrdered, Pair } from './doors.js';
 
+const EMPTY = Buffer.alloc(0);
+
 export class InlineOrdered implements EditableOrdered {
+  readonly isInMemory = true;
+
   constructor(public root: InlinePairs) {}
 
   get count(): number {
-    return this.root.pairs.length;
+    return this.root.keys.length;
   }
 
   get(key: Buffer): Buffer | undefined {
-    return this.find(key, this.below(key))?.value;
+    const packed = pack(key);
+    const rank = this.rankOf(packed);
+    return this.root.keys[rank] === packed ? unpack(this.root.values[rank]!) : undefined;
   }
 
   at(rank: number): Pair | undefined {
-    return this.root.pairs[rank];
+    const key = this.root.keys[rank];
+    return key === undefined ? undefined : { key: unpack(key), value: unpack(this.root.values[rank]!) };
   }
 
   below(key: Buffer): number {
-    const { pairs } = this.root;
-    let low = 0;
-    let high = pairs.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (Buffer.compare(pairs[middle]!.key, key) < 0) low = middle + 1;
-      else high = middle;
+    return this.rankOf(pack(key));
+  }
+
+  *from(rank: number, direction: Direction, most = this.count): Iterable<Pair> {
+    const { keys, values } = this.root;
+    for (const at of ranks(keys.length, rank, direction, most)) {
+      yield { key: unpack(keys[at]!), value: unpack(values[at]!) };
     }
-    return low;
   }
 
-  from(rank: number, direction: Direction, most = this.count): Iterable<Pair> {
-    return walk(this.root.pairs, rank, direction, most);
-  }
-
-  /** All is in memory. */
   prefetch(): void {}
 
   prefetchRanks(): void {}
 
   put(key: Buffer, value: Buffer): Buffer | undefined {
-    const rank = this.below(key);
-    const old = this.find(key, rank);
-    if (old?.value.equals(value)) return old.value;
-    // The key that was there stays: who replaces a value has no reason to keep the bytes of another request alive.
-    this.splice(rank, old === undefined ? 0 : 1, [{ key: old?.key ?? ownBytes(key), value }]);
-    return old?.value;
+    const { keys, values, bytes } = this.root;
+    const packed = pack(key);
+    const packedValue = pack(value);
+    const rank = this.rankOf(packed);
+    if (keys[rank] !== packed) {
+      this.root = {
+        keys: insertAt(keys, rank, packed),
+        values: insertAt(values, rank, packedValue),
+        bytes: bytes + packed.length + packedValue.length,
+      };
+      return undefined;
+    }
+    const old = values[rank]!;
+    if (old !== packedValue) {
+      this.root = {
+        keys,
+        values: values.with(rank, packedValue),
+        bytes: bytes + packedValue.length - old.length,
+      };
+    }
+    return unpack(old);
   }
 
   delete(key: Buffer): Buffer | undefined {
-    const rank = this.below(key);
-    const old = this.find(key, rank);
-    if (old !== undefined) this.splice(rank, 1, []);
-    return old?.value;
+    const packed = pack(key);
+    const rank = this.rankOf(packed);
+    if (this.root.keys[rank] !== packed) return undefined;
+    const old = this.root.values[rank]!;
+    this.deleteRange(rank, rank + 1);
+    return unpack(old);
   }
 
   deleteRange(from: number, to: number): void {
-    this.splice(from, Math.max(0, to - from), []);
+    const { keys, values, bytes } = this.root;
+    const count = Math.max(0, to - from);
+    this.root = {
+      keys: keys.toSpliced(from, count),
+      values: values.toSpliced(from, count),
+      bytes: bytes - bytesOf(keys, from, to) - bytesOf(values, from, to),
+    };
   }
 
-  private find(key: Buffer, rank: number): Pair | undefined {
-    const pair = this.root.pairs[rank];
-    return pair?.key.equals(key) ? pair : undefined;
-  }
-
-  private splice(rank: number, removed: number, added: readonly Pair[]): void {
-    const pairs = [...this.root.pairs];
-    let { bytes } = this.root;
-    for (const { key, value } of pairs.splice(rank, removed, ...added)) bytes -= key.length + value.length;
-    for (const { key, value } of added) bytes += key.length + value.length;
-    this.root = { pairs, bytes };
+  /** The first at or above the key. */
+  private rankOf(key: string): number {
+    const { keys } = this.root;
+    let low = 0;
+    let high = keys.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (keys[middle]! < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 
@@ -86,41 +109,59 @@ export class InlineList implements EditableItems {
   }
 
   at(rank: number): Buffer | undefined {
-    return this.root.items[rank];
+    const item = this.root.items[rank];
+    return item === undefined ? undefined : unpack(item);
   }
 
-  from(rank: number, direction: Direction, most = this.count): Iterable<Buffer> {
-    return walk(this.root.items, rank, direction, most);
+  *from(rank: number, direction: Direction, most = this.count): Iterable<Buffer> {
+    const { items } = this.root;
+    for (const at of ranks(items.length, rank, direction, most)) yield unpack(items[at]!);
   }
 
   set(rank: number, item: Buffer): void {
-    this.splice(rank, 1, [item]);
+    const { items, bytes } = this.root;
+    const packed = pack(item);
+    this.root = {
+      items: items.with(rank, packed),
+      bytes: bytes + packed.length - items[rank]!.length,
+    };
   }
 
   insert(rank: number, item: Buffer): void {
-    this.splice(rank, 0, [item]);
+    const { items, bytes } = this.root;
+    const packed = pack(item);
+    this.root = { items: insertAt(items, rank, packed), bytes: bytes + packed.length };
   }
 
   deleteRange(from: number, to: number): void {
-    this.splice(from, Math.max(0, to - from), []);
-  }
-
-  private splice(rank: number, removed: number, added: readonly Buffer[]): void {
-    const items = [...this.root.items];
-    let { bytes } = this.root;
-    for (const item of items.splice(rank, removed, ...added)) bytes -= item.length;
-    for (const item of added) bytes += item.length;
-    this.root = { items, bytes };
+    const { items, bytes } = this.root;
+    this.root = {
+      items: items.toSpliced(from, Math.max(0, to - from)),
+      bytes: bytes - bytesOf(items, from, to),
+    };
   }
 }
 
-function* walk<Item>(
-  items: readonly Item[],
-  rank: number,
-  direction: Direction,
-  most: number,
-): Iterable<Item> {
+function pack(bytes: Buffer): string {
+  return bytes.length === 0 ? '' : bytes.toString('latin1');
+}
+
+function unpack(text: string): Buffer {
+  return text.length === 0 ? EMPTY : Buffer.from(text, 'latin1');
+}
+
+function insertAt(strings: readonly string[], rank: number, added: string): readonly string[] {
+  return strings.toSpliced(rank, 0, added);
+}
+
+/** Of the strings `from` to `to`, without the last. */
+function bytesOf(strings: readonly string[], from: number, to: number): number {
+  let bytes = 0;
+  for (let i = from; i < to; i++) bytes += strings[i]?.length ?? 0;
+  return bytes;
+}
+
+function* ranks(count: number, first: number, direction: Direction, most: number): Iterable<number> {
   const step = direction === 'up' ? 1 : -1;
-  let left = most;
-  for (let at = rank; at >= 0 && at < items.length && left > 0; at += step, left--) yield items[at]!;
+  for (let at = first, left = most; at >= 0 && at < count && left > 0; at += step, left--) yield at;
 }

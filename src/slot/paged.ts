@@ -115,12 +115,16 @@ export class PagedOrdered implements EditableOrdered {
     return direction === 'up' ? this.tree.ascend(from, to) : this.tree.descend(from, to);
   }
 
+  get isInMemory(): boolean {
+    return this.pages.allInMemory;
+  }
+
   prefetch(keys: readonly Buffer[]): void {
-    if (!this.pages.allInMemory) this.tree.prefetch(keys);
+    if (!this.isInMemory) this.tree.prefetch(keys);
   }
 
   prefetchRanks(ranks: readonly number[]): void {
-    if (!this.pages.allInMemory) descend(this.pages, this.root, ranks.map(aimAtRank));
+    if (!this.isInMemory) descend(this.pages, this.root, ranks.map(aimAtRank));
   }
 
   put(key: Buffer, value: Buffer): Buffer | undefined {

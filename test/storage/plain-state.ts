@@ -114,9 +114,9 @@ function lineOf(name: string, record: KeyRecord, partsOf: (body: Body) => readon
 /** The elements of each of the body's trees. */
 function inlineParts(body: Body): readonly string[][] {
   assert.ok(body.form !== 'paged', 'a model holds everything inline');
-  if (body.form === 'items') return [body.list.items.map(hex)];
+  if (body.form === 'items') return [body.list.items.map(hexOf)];
   const lists = body.form === 'sorted' ? [body.members, body.scores] : [body.members];
-  return lists.map(({ pairs }) => pairs.map(({ key, value }) => `${hex(key)}=${hex(value)}`));
+  return lists.map(({ keys, values }) => keys.map((key, i) => `${hexOf(key)}=${hexOf(values[i]!)}`));
 }
 
 function pagedParts(
@@ -139,6 +139,10 @@ function pagedParts(
     assert.equal(elements.length, count, `state ${stateId}: elements of life ${life.name}`);
     return elements;
   });
+}
+
+function hexOf(text: string): string {
+  return hex(Buffer.from(text, 'latin1'));
 }
 
 function hex(bytes: Buffer): string {
