@@ -13,6 +13,7 @@ import type { Reply } from '../resp/reply.js';
 import { ReplyWriter } from '../resp/writer.js';
 import type { NodeId, PeerTransport } from '../rpc/transport.js';
 import type { AckAnswer, AckQuestion } from '../slot/acks.js';
+import type { CommandGroup } from '../slot/entry.js';
 import type { Outcome, RefusalReason, SlotRequest } from '../slot/requests.js';
 import {
   decodeReplyMessage,
@@ -41,8 +42,12 @@ export type ForwardOutcome =
   | Exclude<Outcome<Reply>, { kind: 'refused' }>
   | { readonly kind: 'refused'; readonly why: RefusalReason; readonly leader: Leadership | undefined };
 
+export type ReadReplies = readonly Reply[] | undefined;
+
 /** What this node does for others. */
 export interface LocalSlots {
+  /** The replies to a read, where nothing holds it up; undefined: it is to be executed like others. */
+  readNow(groupId: number, session: string, group: CommandGroup, expectedTerm: number): ReadReplies;
   execute(groupId: number, request: SlotRequest<Reply>, expectedTerm: number): void;
   leadership(groupId: number): Leadership;
   standing(groupId: number, memberId: MemberId, memberTerm: number): Standing;
@@ -195,7 +200,7 @@ export class Forwarder {
   }
 
   private executeFor(from: NodeId, request: WireRequest & { kind: 'execute' }): void {
-    const { requestId, groupId, session, group } = request;
+    const { requestId, groupId, session, group, expectedTerm } = request;
     const deadlineMs = this.env.monotonicMs() + request.remainingMs;
     const done = (outcome: Outcome<Reply>): void => {
       if (this.reply(from, this.wireReply(requestId, groupId, outcome)) || outcome.kind !== 'done') return;
@@ -204,10 +209,13 @@ export class Forwarder {
         request.access === 'read' ? { kind: 'refused', why: 'busy' } : { kind: 'unknown' };
       this.reply(from, this.wireReply(requestId, groupId, instead));
     };
+    const replies =
+      request.access === 'read' ? this.local.readNow(groupId, session, group, expectedTerm) : undefined;
+    if (replies !== undefined) return done({ kind: 'done', replies });
     this.local.execute(
       groupId,
       { session, kind: request.access, here: false, group, deadlineMs, done },
-      request.expectedTerm,
+      expectedTerm,
     );
   }
 

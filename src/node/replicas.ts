@@ -30,7 +30,7 @@ import type { Engine } from '../storage/engine.js';
 import { Arousal } from './arousal.js';
 import { CutFigures } from './cut-figures.js';
 import { type DamagedReplica, DamagedReplicas, type DamageParts } from './damaged-replicas.js';
-import type { Leadership, Standing } from './forwarder.js';
+import type { Leadership, LocalSlots, Standing } from './forwarder.js';
 import { wishOf } from './members.js';
 import { NamelessReplicas } from './nameless-replicas.js';
 import { openReplica } from './open-replica.js';
@@ -194,6 +194,9 @@ export class Replicas {
     return this.next(() => this.damaged.buryIfHere(replica));
   }
 
+  readonly readNow: LocalSlots['readNow'] = (groupId, session, group, term) =>
+    this.byGroup.get(groupId)?.readNow(session, group, term);
+
   execute(groupId: number, request: SlotRequest<Reply>, expectedTerm: number): void {
     const slot = this.byGroup.get(groupId);
     // A replica without room lags: others read for it.
@@ -232,7 +235,6 @@ export class Replicas {
     this.arousal.tell(this.byGroup.values(), nodeId, 'up');
   }
 
-  /** Births and burials come one after the other. */
   private next(work: () => Promise<void>): Promise<void> {
     this.working = this.working.then(work).catch((why) => this.parts.fatal(why));
     return this.working;
@@ -308,13 +310,12 @@ export class Replicas {
     this.past.add(slot.birth);
     pump.remove(slot);
     slot.close();
-    await binlog.append([
-      { kind: 'tombstone', replicaId: slot.replicaId, tombstone: encodeBirth(slot.birth) },
-    ]);
-    this.byGroup.delete(slot.birth.groupId);
-    this.byReplica.delete(slot.replicaId);
+    const { replicaId, birth } = slot;
+    await binlog.append([{ kind: 'tombstone', replicaId, tombstone: encodeBirth(birth) }]);
+    this.byGroup.delete(birth.groupId);
+    this.byReplica.delete(replicaId);
     checkpointer.remove(slot);
-    await checkpointer.abandon(slot.replicaId);
+    await checkpointer.abandon(replicaId);
   }
 }
 
@@ -324,7 +325,6 @@ function isLeaders({ kind }: Message): boolean {
 }
 
 function birthOf({ table, slot, group }: GroupPlace, memberId: MemberId, voters: readonly MemberId[]): Birth {
-  const { tableId, mode } = table;
-  const isAsync = mode === 'async' && { isAsync: true };
-  return { groupId: group.groupId, tableId, slot, memberId, voters, ...isAsync };
+  const isAsync = table.mode === 'async' && { isAsync: true };
+  return { groupId: group.groupId, tableId: table.tableId, slot, memberId, voters, ...isAsync };
 }

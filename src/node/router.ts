@@ -6,6 +6,7 @@
  * tried again, in the order sent, until the deadline; an unknown outcome is told and never tried again, except that a
  * read, which changes nothing, may be. What would run out of order is not tried again: a write that a later command of the lane has
  * passed, a read that a later write has; reads may pass each other, as they may in a slot.
+ * What is a read for a slot that this node leads, and follows nothing of its session there, is answered at once where it can be.
  * A read that asks for it is first offered to this node's own replica, whoever leads; refused there, it takes the common road.
  */
 import type { Env, Timer } from '../env.js';
@@ -92,8 +93,12 @@ export class RouterSession {
   ) {}
 
   execute(groupId: number, request: RouteRequest): void {
-    this.unanswered++;
     let lane = this.lanes.get(groupId);
+    if (request.kind === 'read' && (lane === undefined || lane.idle)) {
+      const replies = this.router.local.readNow(groupId, this.name, request.group, 0);
+      if (replies !== undefined) return request.done({ kind: 'done', replies });
+    }
+    this.unanswered++;
     if (lane === undefined) {
       if (this.lanes.size >= LANES_MAX) this.dropIdleLanes();
       lane = new Lane(this.router, this, groupId);

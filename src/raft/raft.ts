@@ -37,6 +37,8 @@ import { Shown } from './shown.js';
 import { type Departure, State } from './state.js';
 import { answerVote, refuseVote } from './vote.js';
 
+type VoteRequest = Extract<Message, { kind: 'vote' | 'preVote' }>;
+
 export class Raft implements RaftCore {
   private readonly state: State;
   private role: Follower | Candidate | Leader;
@@ -75,6 +77,10 @@ export class Raft implements RaftCore {
 
   get term(): Term {
     return this.state.term;
+  }
+
+  get commitIndex(): Index {
+    return this.state.log.commitIndex;
   }
 
   /** Empty unless leader. */
@@ -244,13 +250,12 @@ export class Raft implements RaftCore {
   }
 
   leaseHolds(nowMs: number): boolean {
-    return (
-      this.state.settings.reads === 'lease' && this.role.kind === 'leader' && this.role.leaseHolds(nowMs)
-    );
+    const { role, state } = this;
+    return state.settings.reads === 'lease' && role.kind === 'leader' && role.leaseHolds(nowMs);
   }
 
   /** A promise to the leader comes before everything, the term included: else a restless member could depose it. */
-  private stepVoteRequest(message: Extract<Message, { kind: 'vote' | 'preVote' }>): void {
+  private stepVoteRequest(message: VoteRequest): void {
     const { state } = this;
     if (this.role.asleep && message.term >= state.term && this.wokenBy(message)) return;
     if (!message.transfer && this.hasPledged(message.from)) {
@@ -270,7 +275,7 @@ export class Raft implements RaftCore {
    * True when that was all. Who sleeps believes its leader alive, or its node would have woken it: it asks the leader to show
    * itself, and lets whoever misses it ask once more.
    */
-  private wokenBy(message: Extract<Message, { kind: 'vote' | 'preVote' }>): boolean {
+  private wokenBy(message: VoteRequest): boolean {
     const { state } = this;
     this.role.wake();
     if (message.kind === 'vote' || message.transfer || message.from === state.leader) return false;
@@ -283,11 +288,7 @@ export class Raft implements RaftCore {
    * Removed, and asked for a vote by one of those who remain, whose log is behind: then they may have no leader for want of
    * the very entries that removed this member, and cannot get its vote. It asks for theirs, to lead until they know.
    */
-  private knowsBetter({
-    from,
-    lastIndex,
-    lastTerm,
-  }: Extract<Message, { kind: 'vote' | 'preVote' }>): boolean {
+  private knowsBetter({ from, lastIndex, lastTerm }: VoteRequest): boolean {
     const { state } = this;
     if (this.role.kind !== 'follower' || state.isVoter || state.nowMs < state.electionDueMs) return false;
     return state.configuration.voters.includes(from) && !state.log.isUpToDate(lastIndex, lastTerm);
@@ -324,17 +325,12 @@ export class Raft implements RaftCore {
   private answerStale(message: Message): void {
     const { state } = this;
     const { from } = message;
+    const hint = { hintIndex: 0, hintTerm: state.term };
     switch (message.kind) {
       case 'append':
       case 'heartbeat':
       case 'snapshot':
-        state.send(message.from, {
-          kind: 'appendReply',
-          index: 0,
-          rejected: true,
-          hintIndex: 0,
-          hintTerm: state.term,
-        });
+        state.send(from, { kind: 'appendReply', index: 0, rejected: true, ...hint });
         return;
       case 'readIndex':
         state.send(from, { kind: 'readIndexReply', context: message.context, index: 0, rejected: true });

@@ -1,11 +1,12 @@
 /**
- * Runs the reads whose index is known, on a state that has got that far.
+ * Runs reads: at once where nothing holds them up, else when their index is known, on a state that has got that far.
  *
  * A read sees one time and one state: its time is fixed at its first run, and it runs whole or, after a page fault, again.
  * One that leans on the lease is answered only if the lease still holds after it has run: then nobody else can have written
  * by the time that the state was read, however long the process was stopped before.
  */
 import { type Random, seededRandom } from '../random.js';
+import type { CommandGroup } from './entry.js';
 import type { Loader } from './loader.js';
 import type { StateMachine } from './machine.js';
 import type { Requests, TakenRead } from './requests.js';
@@ -23,19 +24,22 @@ export interface ReadsHost {
   seed(): number;
   /** By the clock as it is now. */
   leaseHolds(): boolean;
+  /** All that is known committed is applied. */
+  isUpToDate(): boolean;
+  /** Reads come that nothing else here hears of: whoever leads must not fall asleep. */
+  inUse(): void;
   /** One that needs more loaded than this is refused. */
   readonly readBytesMax: number;
   refused(): void;
 }
 
-interface Answered<R> {
-  readonly read: TakenRead<R>;
-  readonly replies: readonly R[];
-}
-
 const NO_RANGES: ReadonlyMap<string, LoadedRange> = new Map();
+/** Between two words that reads are being answered at once. */
+const IN_USE_MS = 100;
 
 export class Reads<R> {
+  private saidInUseAtMs = Number.NEGATIVE_INFINITY;
+
   constructor(
     private readonly requests: Requests<R>,
     private readonly state: SlotState,
@@ -45,43 +49,60 @@ export class Reads<R> {
     private readonly host: ReadsHost,
   ) {}
 
+  /**
+   * The replies to a read of a session that has nothing under way here, at once: by the lease, on a state that holds all that is
+   * committed. undefined where it must wait for something; then nothing has happened, and it has to be taken.
+   */
+  now(group: CommandGroup): readonly R[] | undefined {
+    if (!this.host.isUpToDate() || !this.host.leaseHolds()) return undefined;
+    const nowMs = this.clock.nowMs();
+    const view = new ReadView(this.state, nowMs, NO_RANGES, this.clock.lastStampMs);
+    const dice = { seed: undefined };
+    try {
+      const replies = group.commands.map((argv, at) =>
+        this.machine.read(view, argv, new ReadDice(this.host, dice, nowMs, at)),
+      );
+      // The process may have been stopped while it ran.
+      if (!this.host.leaseHolds()) return undefined;
+      this.sayInUse(nowMs);
+      return replies;
+    } catch (thrown) {
+      if (thrown instanceof PageFault) return undefined;
+      throw thrown;
+    }
+  }
+
+  private sayInUse(nowMs: number): void {
+    if (nowMs - this.saidInUseAtMs < IN_USE_MS) return;
+    this.saidInUseAtMs = nowMs;
+    this.host.inUse();
+  }
+
   /** Every read that may run on a state applied up to `appliedIndex`. */
   serve(appliedIndex: number): void {
     if (!this.requests.hasReadyReads) return;
-    const leased: Answered<R>[] = [];
-    for (const read of this.requests.takeRunnable(appliedIndex, this.clock.lastStampMs)) {
-      const replies = this.run(read);
-      if (replies === undefined) continue;
-      if (read.leased) leased.push({ read, replies });
-      else this.requests.settleRead(read, { kind: 'done', replies });
-    }
-    if (leased.length > 0) this.answerLeased(leased);
+    for (const read of this.requests.takeRunnable(appliedIndex, this.clock.lastStampMs)) this.run(read);
   }
 
-  /** After all of them have run, by one look at the lease. */
-  private answerLeased(leased: readonly Answered<R>[]): void {
-    const holds = this.host.leaseHolds();
-    for (const { read, replies } of leased) {
-      if (holds) this.requests.settleRead(read, { kind: 'done', replies });
-      else this.requests.askAgain(read);
-    }
-    if (!holds) this.host.wake();
-  }
-
-  /** undefined: it met what is not in memory, and runs again or has been answered. */
-  private run(read: TakenRead<R>): readonly R[] | undefined {
+  private run(read: TakenRead<R>): void {
     read.nowMs ??= this.clock.nowMs();
     const { nowMs } = read;
     const view = new ReadView(this.state, nowMs, read.ranges ?? NO_RANGES, this.clock.lastStampMs);
     try {
-      return read.request.group.commands.map((argv, at) =>
+      const replies = read.request.group.commands.map((argv, at) =>
         this.machine.read(view, argv, new ReadDice(this.host, read, nowMs, at)),
       );
+      if (read.leased && !this.host.leaseHolds()) this.confirm(read);
+      else this.requests.settleRead(read, { kind: 'done', replies });
     } catch (thrown) {
       if (!(thrown instanceof PageFault)) throw thrown;
       this.faulted(read, thrown.needs);
-      return undefined;
     }
+  }
+
+  private confirm(read: TakenRead<R>): void {
+    this.requests.askAgain(read);
+    this.host.wake();
   }
 
   private faulted(read: TakenRead<R>, needs: readonly PageNeed[]): void {

@@ -123,6 +123,11 @@ export class Requests<R> {
     }
   }
 
+  /** Something of this session is taken and not answered. */
+  hasOf(session: string): boolean {
+    return this.lanes.has(session);
+  }
+
   /** Takes writes off the head of the queue, for one entry; `fits` says when it is full. */
   takeWaiting(fits: (request: SlotRequest<R>) => boolean): TakenWrite<R>[] {
     let count = 0;

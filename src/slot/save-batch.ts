@@ -4,6 +4,7 @@
  * Synced at once, unless every record of it may wait: those are the entries of groups whose leader answers before the disk has
  * them. What nobody has thought of is synced.
  */
+import type { Ready } from '../raft/ready.js';
 import type { BinlogRecord } from '../storage/binlog.js';
 
 type Then = () => void;
@@ -31,4 +32,14 @@ export class SaveBatch {
   get needsSync(): boolean {
     return this.records.length > this.unhurried;
   }
+}
+
+/** What the core wants saved. A hard state that may wait goes with the next entries. */
+export function recordsOf({ entries, hardState, mustSync }: Ready, replicaId: number): BinlogRecord[] {
+  const records: BinlogRecord[] = [];
+  if (entries.length > 0) records.push({ kind: 'entries', replicaId, entries });
+  if (hardState !== undefined && (mustSync || entries.length > 0)) {
+    records.push({ kind: 'hardState', replicaId, ...hardState });
+  }
+  return records;
 }

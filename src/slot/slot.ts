@@ -16,7 +16,7 @@ import { membersOf } from '../raft/membership.js';
 import { type MemberId, type Message, NOBODY } from '../raft/message.js';
 import { Raft } from '../raft/raft.js';
 import type { ConfigurationChange, EntryLoad, RaftStatus, Ready } from '../raft/ready.js';
-import type { BinlogEntry, BinlogRecord, RecoveredReplica } from '../storage/binlog.js';
+import type { BinlogEntry, RecoveredReplica } from '../storage/binlog.js';
 import { type AckQuestion, Acks } from './acks.js';
 import { Ahead } from './ahead.js';
 import { Applier } from './applier.js';
@@ -25,14 +25,16 @@ import { type Birth, birthConfiguration, forgotten, nodeOf } from './birth.js';
 import { campaignTurn } from './campaign-turn.js';
 import type { CutCount } from './cuts.js';
 import { DueKeys } from './due-keys.js';
+import type { CommandGroup } from './entry.js';
 import { Freezer } from './freezer.js';
 import { Loader } from './loader.js';
+import { entriesFor } from './log-loads.js';
 import { LogTail } from './log-tail.js';
 import { Proposals } from './proposals.js';
 import { Reads } from './reads.js';
 import type { StateMeta } from './record.js';
 import { Requests, type SlotRequest } from './requests.js';
-import type { SaveBatch } from './save-batch.js';
+import { recordsOf, type SaveBatch } from './save-batch.js';
 import { raftSettings, type SlotParts, type SlotSettings } from './slot-parts.js';
 import { Installs, type ReceivedSnapshot } from './snapshot-install.js';
 import { SlotClock } from './stamp.js';
@@ -88,6 +90,8 @@ export class Slot<R> {
       wake: () => this.wake(),
       wantClock: () => this.dueKeys.wantClock(),
       leaseHolds: () => this.raft.leaseHolds(this.now()),
+      isUpToDate: () => this.applier.index >= this.raft.commitIndex,
+      inUse: () => this.rouse(),
       readBytesMax: settings.readBytesMax,
       refused: () => parts.figures.readsRefused++,
     });
@@ -147,8 +151,7 @@ export class Slot<R> {
   }
 
   get appliedTo(): { readonly index: number; readonly term: number } {
-    const { index, term } = this.applier;
-    return { index, term };
+    return { index: this.applier.index, term: this.applier.term };
   }
 
   /** The state holds what is not committed yet. */
@@ -172,6 +175,13 @@ export class Slot<R> {
     }
     this.requests.take(request);
     this.wake();
+  }
+
+  /** The replies to a read, where nothing holds it up; undefined: it is to be executed like others. */
+  readNow(session: string, group: CommandGroup, expectedTerm: number): readonly R[] | undefined {
+    const isOthers = expectedTerm !== 0 && expectedTerm !== this.raft.term;
+    if (this.closed || !this.isLeader || isOthers || this.requests.hasOf(session)) return undefined;
+    return this.mayRead() ? this.reads.now(group) : undefined;
   }
 
   /** How many other members have an entry of this group on disk. Refused by who does not lead. */
@@ -360,15 +370,9 @@ export class Slot<R> {
   private handle(ready: Ready, batch: SaveBatch): void {
     if (ready.forgottenIndex > 0) return this.parts.fatal(forgotten(ready.forgottenIndex, this.status));
     for (const message of ready.messages) this.parts.send(this, message);
-    const records: BinlogRecord[] = [];
+    const records = recordsOf(ready, this.replicaId);
     const last = ready.entries.at(-1);
-    if (last !== undefined) {
-      records.push({ kind: 'entries', replicaId: this.replicaId, entries: ready.entries });
-      for (const entry of ready.entries) this.tail.appended(entry.index, entry.data.length);
-    }
-    if (ready.hardState !== undefined && (ready.mustSync || last !== undefined)) {
-      records.push({ kind: 'hardState', replicaId: this.replicaId, ...ready.hardState });
-    }
+    for (const entry of ready.entries) this.tail.appended(entry.index, entry.data.length);
     if (this.ahead !== undefined) this.ahead.handle(ready, records, batch);
     else batch.records.push(...records);
     const after = records.length > 0 ? batch.afterSave : batch.afterEarlier;
@@ -406,10 +410,7 @@ export class Slot<R> {
   }
 
   private async loadEntries(load: EntryLoad): Promise<void> {
-    const entries = await this.parts.binlog.read(this.replicaId, load.from, load.bytesMax).catch((why) => {
-      this.parts.env.log.warn('log entries could not be read for a follower', { why: String(why), ...load });
-      return [];
-    });
+    const entries = await entriesFor(this.parts, this.replicaId, load);
     if (this.closed) return;
     this.raft.loaded(load.to, entries, this.now());
     this.wake();

@@ -47,6 +47,8 @@ export class Fleet {
   /** What the own replicas say to WAIT. */
   onAcks: (question: AckQuestion) => void = (question) => question.answer({ kind: 'refused' });
   /** Serves what reaches the own replicas. */
+  /** The own replicas can answer no read at once, unless the test says so. */
+  onReadNow: (session: string) => readonly Reply[] | undefined = () => undefined;
   onLocal: ((call: LocalCall) => void) | undefined;
   readonly forwarder: Forwarder;
   readonly leaders: Leaders;
@@ -55,6 +57,7 @@ export class Fleet {
 
   constructor(settings = { requestTimeoutMs: 5000, noLeaderTimeoutMs: 2000 }) {
     const slots = {
+      readNow: (_groupId: number, session: string) => this.onReadNow(session),
       execute: (groupId: number, request: SlotRequest<Reply>, expectedTerm: number): void => {
         const call = { groupId, request, expectedTerm, words: text(request.group.commands[0]!) };
         this.local.push(call);

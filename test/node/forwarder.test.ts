@@ -27,6 +27,7 @@ function serving(bytesMax = Number.POSITIVE_INFINITY): Served {
     return true;
   };
   const slots = {
+    readNow: () => undefined,
     execute: (_groupId: number, request: SlotRequest<Reply>, expectedTerm: number): void =>
       void requests.push({ request, expectedTerm }),
     leadership: () => ({ nodeId: 9, term: 4 }),

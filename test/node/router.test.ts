@@ -17,6 +17,21 @@ test('commands to one leader travel together, in order, with the term that they 
   assert.deepEqual(fleet.answers, ['b -> ok', 'a -> ok']);
 });
 
+test('a read is answered at once where it can be, but never before what its session sent that slot earlier', () => {
+  const fleet = new Fleet();
+  fleet.onReadNow = (session) => [bulk(`now, ${session}`)];
+  fleet.leads(2, 5);
+  fleet.ask('read', 'a');
+  fleet.ask('write', 'b');
+  fleet.ask('read', 'c');
+  fleet.ask('read', 'elsewhere', GROUP + 1);
+  assert.deepEqual(fleet.answers, ['a -> now, session', 'elsewhere -> now, session']);
+  assert.deepEqual(fleet.sentWords, ['2: b', '2: c']);
+  for (const one of fleet.sent) fleet.done(one);
+  fleet.ask('read', 'd');
+  assert.deepEqual(fleet.answers.slice(2), ['b -> ok', 'c -> ok', 'd -> now, session']);
+});
+
 test('nothing goes to a new leader while the fate of an earlier command is open; another slot does not wait', () => {
   const fleet = new Fleet();
   fleet.leads(2, 5);

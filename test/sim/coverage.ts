@@ -27,6 +27,7 @@ export const RARE_PATHS = [
   'read index round refused',
   'forwarded read retried',
   'session order held back',
+  'read answered at once',
   'transfer completed',
   'transfer aborted',
   'lane full',

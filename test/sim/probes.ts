@@ -5,6 +5,7 @@
  * there is an error at the start, so that no path is lost in silence.
  */
 import { Forwarder } from '../../src/node/forwarder.js';
+import type { NodeSlot } from '../../src/node/replicas.js';
 import { Leader } from '../../src/raft/leader.js';
 import { Progress } from '../../src/raft/progress.js';
 import { Raft } from '../../src/raft/raft.js';
@@ -25,6 +26,7 @@ export interface Probed {
   pausedLately(): boolean;
   readAsked(requests: object, context: number): void;
   readKnown(requests: object, context: number, index: number): void;
+  readAtOnce(slot: NodeSlot): void;
 }
 
 let probed: Probed | undefined;
@@ -171,6 +173,14 @@ around(Forwarder.prototype, 'send', (_forwarder, given, call) => {
   met('forwarded read retried', kind === 'read' && forwarded.has(group));
   forwarded.add(group);
   return call();
+});
+
+around(Slot.prototype, 'readNow', (slot, _given, call) => {
+  const replies = call();
+  // Its index is what was applied; asked and known are one moment.
+  if (replies !== undefined) probed!.readAtOnce(slot as NodeSlot);
+  met('read answered at once', replies !== undefined);
+  return replies;
 });
 
 around(Requests.prototype, 'askFor', (requests: object, [context], call) => {

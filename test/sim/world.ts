@@ -260,6 +260,10 @@ export class World {
     this.oracles.reads.asked(requests, context);
   }
 
+  readAtOnce(slot: NodeSlot): void {
+    this.oracles.reads.answeredAtOnce(slot);
+  }
+
   readKnown(requests: object, context: number, index: number): void {
     this.oracles.reads.known(requests, context, index);
   }

@@ -7,12 +7,14 @@ import { Reads } from '../../src/slot/reads.js';
 import { Requests } from '../../src/slot/requests.js';
 import type { SlotClock } from '../../src/slot/stamp.js';
 import type { SlotState } from '../../src/slot/state.js';
+import { PageFault } from '../../src/slot/txn.js';
 
 class Stand {
   readonly requests = new Requests<string>();
   readonly answers: string[] = [];
   value = 'old';
   leaseHolds = true;
+  isUpToDate = true;
   /** What happens while the read runs. */
   meanwhile = (): void => {};
   private readonly reads = new Reads<string>(
@@ -34,6 +36,8 @@ class Stand {
       readBytesMax: Number.POSITIVE_INFINITY,
       refused: () => {},
       leaseHolds: () => this.leaseHolds,
+      isUpToDate: () => this.isUpToDate,
+      inUse: () => {},
     },
   );
 
@@ -46,6 +50,11 @@ class Stand {
       deadlineMs: Number.POSITIVE_INFINITY,
       done: (outcome) => void this.answers.push(outcome.kind === 'done' ? outcome.replies[0]! : outcome.kind),
     });
+  }
+
+  /** At once, or not at all. */
+  now(): readonly string[] | undefined {
+    return this.reads.now({ kind: 'lone', commands: [[]] });
   }
 
   indexKnown(context: number, leased: boolean): void {
@@ -75,4 +84,30 @@ test('a read during which the lease ran out is not answered, but asks a quorum a
   assert.ok(stand.requests.hasReadsToAsk);
   stand.indexKnown(2, false);
   assert.deepEqual(stand.answers, ['new']);
+});
+
+test('a read is answered at once by a lease that holds before and after it, on a state that lacks nothing', () => {
+  const stand = new Stand();
+  assert.deepEqual(stand.now(), ['old']);
+  stand.isUpToDate = false;
+  assert.equal(
+    stand.now(),
+    undefined,
+    'what is committed may be acknowledged already, and is not to be seen here yet',
+  );
+  stand.isUpToDate = true;
+  stand.meanwhile = () => {
+    stand.leaseHolds = false;
+  };
+  assert.equal(stand.now(), undefined, 'the process was stopped while it ran');
+  assert.equal(stand.now(), undefined);
+});
+
+test('a read that meets what is not in memory has to wait, and leaves nothing behind', () => {
+  const stand = new Stand();
+  stand.meanwhile = () => {
+    throw new PageFault([{ kind: 'record', key: Buffer.from('cold') }]);
+  };
+  assert.equal(stand.now(), undefined);
+  assert.ok(!stand.requests.hasReadsToAsk);
 });

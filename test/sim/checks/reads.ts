@@ -30,6 +30,13 @@ export class Reads {
     floors.set(context, this.committedTo(groupId));
   }
 
+  /** Its index is that of the state. */
+  answeredAtOnce({ appliedTo: { index }, birth: { groupId } }: NodeSlot): void {
+    const floor = this.committedTo(groupId);
+    if (index < floor)
+      this.tell.fail(`group ${groupId}: a read at ${index} was asked when ${floor} was committed`);
+  }
+
   known(requests: object, context: number, index: number): void {
     const floor = this.floors.get(requests)?.get(context);
     this.floors.get(requests)?.delete(context);
