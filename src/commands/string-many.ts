@@ -4,12 +4,12 @@
  * The router splits MGET and MSET over slots, so that a part holds only its own keys; atomic is what shares a slot.
  * MSETNX is never split: whether any key exists can't be known slot by slot.
  */
-import { array, integer, NULL, OK } from '../resp/reply.js';
-import type { Txn } from '../slot/txn.js';
+import { array, bulk, integer, NULL, OK, type Reply } from '../resp/reply.js';
+import type { Txn, View } from '../slot/txn.js';
 import { type Args, CommandError, type ReadRow, type WriteRow } from './command.js';
 import { wrongArity } from './errors.js';
-import { plainString, valueReply } from './string.js';
-import { bytesAt, checkValueLength } from './string-value.js';
+import { plainString, shortReply } from './string.js';
+import { checkValueLength, wholeString } from './string-value.js';
 import { ALL_KEYS, KEY_VALUE_PAIRS, traits } from './traits.js';
 
 const mget = {
@@ -26,11 +26,15 @@ const mget = {
     const keys = args.slice(1);
     view.prefetch(keys);
     view.prefetchTexts(keys);
-    return array(
-      keys.map((key) => (view.get(key)?.kind === 'string' ? valueReply(bytesAt(view, key)) : NULL)),
-    );
+    return array(keys.map((key) => shortReply(view, key) ?? wholeReply(view, key)));
   },
 } as const satisfies ReadRow;
+
+/** What is no string counts as nothing. */
+function wholeReply(view: View, key: Buffer): Reply {
+  const record = view.get(key);
+  return record?.kind === 'string' ? bulk(wholeString(view, key, record)) : NULL;
+}
 
 const mset = {
   name: 'mset',

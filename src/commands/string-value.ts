@@ -29,8 +29,16 @@ export function editTextAt(txn: Txn, key: Buffer): EditableText {
 
 /** All of its bytes. */
 export function bytesAt(view: View, key: Buffer): Buffer | undefined {
-  const text = textAt(view, key);
-  return text?.slice(0, text.length);
+  const record = stringAt(view, key);
+  if (record === undefined) return undefined;
+  return wholeString(view, key, record);
+}
+
+/** All bytes of the string that is at the key. */
+export function wholeString(view: View, key: Buffer, { value }: StringRecord): Buffer {
+  if (Buffer.isBuffer(value)) return value;
+  const text = view.text(key);
+  return text.slice(0, text.length);
 }
 
 /** The bytes of a string that may be a number; of one that is too long for that none, which is no number either. */

@@ -4,7 +4,7 @@
  * SET and GETSET drop an expiry unless told otherwise; a moment of death that has already come removes the key, and the
  * reply is that of the write all the same.
  */
-import { bulk, integer, NULL, OK, type Reply } from '../resp/reply.js';
+import { bulk, integer, latin1, NULL, OK, type Reply } from '../resp/reply.js';
 import { putLive, withExpiry } from '../slot/keyspace.js';
 import type { StringRecord, Txn, View, WriteContext } from '../slot/txn.js';
 import type { Args, ReadRow, WriteRow } from './command.js';
@@ -25,7 +25,7 @@ const get = {
   arity: 2,
   ...traits('string', ['readonly', 'fast']),
   keys: ONE_KEY,
-  read: (view, args) => valueReply(bytesAt(view, args[1]!)),
+  read: (view, args) => shortReply(view, args[1]!) ?? valueReply(bytesAt(view, args[1]!)),
 } as const satisfies ReadRow;
 
 const set = {
@@ -200,6 +200,12 @@ const strlen = {
   keys: ONE_KEY,
   read: (view: View, args: Args) => integer(textAt(view, args[1]!)?.length ?? 0),
 } as const satisfies ReadRow;
+
+/** Of a short string as memory keeps it, without a copy; undefined where it is to be looked up as others are. */
+export function shortReply(view: View, key: Buffer): Reply | undefined {
+  const text = view.shortText(key);
+  return text === undefined ? undefined : latin1(text);
+}
 
 export function valueReply(bytes: Buffer | undefined): Reply {
   return bytes === undefined ? NULL : bulk(bytes);

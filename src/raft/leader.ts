@@ -210,12 +210,12 @@ export class Leader {
   leaseHolds(nowMs: number): boolean {
     if (this.transfer.underWay || this.transfer.leaseGivenUp || !this.committedOwnTerm) return false;
     const { leaseMs, leaseMarginMs } = this.state.settings;
-    return this.quorumAckedAtMs(nowMs) + leaseMs - leaseMarginMs > nowMs;
+    return this.quorumAckedAtMs + leaseMs - leaseMarginMs > nowMs;
   }
 
   /** A quorum stands by this leader, which therefore answers no candidate: the promise it made to itself. */
   isFollowed(nowMs: number): boolean {
-    return this.quorumAckedAtMs(nowMs) + this.state.settings.leaseMs > nowMs;
+    return this.quorumAckedAtMs + this.state.settings.leaseMs > nowMs;
   }
 
   private get busy(): boolean {
@@ -320,8 +320,8 @@ export class Leader {
   }
 
   /** When a quorum last stood by this leader, by the sending times of the heartbeats they answered. */
-  private quorumAckedAtMs(nowMs: number): number {
-    return this.quorumOf(nowMs, (id) => this.replication.peers.get(id)?.ackedSentAtMs ?? NEVER);
+  private get quorumAckedAtMs(): number {
+    return quorumValue(this.state.configuration, this.replication.ackedAtMs);
   }
 
   private quorumActiveAtMs(): number {

@@ -37,6 +37,12 @@ export class Replication {
     }
   }
 
+  /** Asked with every read, so made once. The leader itself stands by itself at any time. */
+  readonly ackedAtMs = (id: MemberId): number =>
+    id === this.state.id
+      ? Number.POSITIVE_INFINITY
+      : (this.peers.get(id)?.ackedSentAtMs ?? Number.NEGATIVE_INFINITY);
+
   /** What is known of these members, the leader itself left out. */
   known(members: readonly MemberId[]): readonly PeerProgress[] {
     return members.flatMap((id) => {

@@ -49,6 +49,11 @@ export function encodeReply(reply: Reply, dialect: Dialect, out: ReplyWriter): v
     case 'bulk':
       bulk(BULK, reply.bytes, out);
       break;
+    case 'latin1':
+      out.head(BULK, reply.text.length);
+      out.latin1(reply.text);
+      out.crlf();
+      break;
     case 'null':
       nothing(reply.array === true, dialect, out);
       break;
@@ -83,6 +88,7 @@ export function replyBytes(reply: Reply): number {
   switch (reply.kind) {
     case 'simple':
     case 'error':
+    case 'latin1':
       return FRAME_BYTES + reply.text.length;
     case 'bulk':
     case 'verbatim':

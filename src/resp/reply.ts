@@ -10,6 +10,8 @@ export type Reply =
   /** A bigint only outside the safe integers; 64-bit signed. */
   | { readonly kind: 'integer'; readonly value: number | bigint }
   | { readonly kind: 'bulk'; readonly bytes: Buffer }
+  /** A bulk, of one character a byte. */
+  | { readonly kind: 'latin1'; readonly text: string }
   /** `array`: RESP2 says `*-1` instead of `$-1`. */
   | { readonly kind: 'null'; readonly array?: true }
   | { readonly kind: 'array'; readonly items: readonly Reply[] }
@@ -32,5 +34,6 @@ export const bulk = (bytes: Buffer | string): Reply => ({
   kind: 'bulk',
   bytes: typeof bytes === 'string' ? Buffer.from(bytes) : bytes,
 });
+export const latin1 = (text: string): Reply => ({ kind: 'latin1', text });
 export const array = (items: readonly Reply[]): Reply => ({ kind: 'array', items });
 export const map = (entries: readonly (readonly [Reply, Reply])[]): Reply => ({ kind: 'map', entries });

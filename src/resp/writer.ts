@@ -67,6 +67,16 @@ export class ReplyWriter {
     this.end += this.slab.write(text, this.end);
   }
 
+  /** One byte a character. */
+  latin1(text: string): void {
+    const { length } = text;
+    this.reserve(length + 2);
+    const { slab, end } = this;
+    if (length > SHORT_TEXT_LENGTH) slab.write(text, end, 'latin1');
+    else for (let at = 0; at < length; at++) slab[end + at] = text.charCodeAt(at);
+    this.end = end + length;
+  }
+
   raw(bytes: Uint8Array): void {
     const { length } = bytes;
     this.reserve(length + 2);

@@ -24,8 +24,6 @@ export interface ReadsHost {
   seed(): number;
   /** By the clock as it is now. */
   leaseHolds(): boolean;
-  /** All that is known committed is applied. */
-  isUpToDate(): boolean;
   /** Reads come that nothing else here hears of: whoever leads must not fall asleep. */
   inUse(): void;
   /** One that needs more loaded than this is refused. */
@@ -50,11 +48,11 @@ export class Reads<R> {
   ) {}
 
   /**
-   * The replies to a read of a session that has nothing under way here, at once: by the lease, on a state that holds all that is
+   * The replies to a read of a session that has nothing under way here, at once: by the lease, on a state that holds all that is known
    * committed. undefined where it must wait for something; then nothing has happened, and it has to be taken.
    */
   now(group: CommandGroup): readonly R[] | undefined {
-    if (!this.host.isUpToDate() || !this.host.leaseHolds()) return undefined;
+    if (!this.host.leaseHolds()) return undefined;
     const nowMs = this.clock.nowMs();
     const view = new ReadView(this.state, nowMs, NO_RANGES, this.clock.lastStampMs);
     const dice = { seed: undefined };

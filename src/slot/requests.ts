@@ -123,10 +123,8 @@ export class Requests<R> {
     }
   }
 
-  /** Something of this session is taken and not answered. */
-  hasOf(session: string): boolean {
-    return this.lanes.has(session);
-  }
+  /** Whether something of this session is taken and not answered. */
+  readonly hasOf = (session: string): boolean => this.lanes.has(session);
 
   /** Takes writes off the head of the queue, for one entry; `fits` says when it is full. */
   takeWaiting(fits: (request: SlotRequest<R>) => boolean): TakenWrite<R>[] {
@@ -261,10 +259,8 @@ export class Requests<R> {
     this.ready = this.ready.filter((read) => !late(read.request));
     for (const [context, reads] of this.asked) {
       lateReads.push(...reads.filter((read) => late(read.request)));
-      this.asked.set(
-        context,
-        reads.filter((read) => !late(read.request)),
-      );
+      const inTime = reads.filter((read) => !late(read.request));
+      this.asked.set(context, inTime);
     }
     for (const read of lateReads) this.settleRead(read, { kind: 'refused', why: 'timeout' });
   }

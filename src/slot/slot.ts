@@ -90,7 +90,6 @@ export class Slot<R> {
       wake: () => this.wake(),
       wantClock: () => this.dueKeys.wantClock(),
       leaseHolds: () => this.raft.leaseHolds(this.now()),
-      isUpToDate: () => this.applier.index >= this.raft.commitIndex,
       inUse: () => this.rouse(),
       readBytesMax: settings.readBytesMax,
       refused: () => parts.figures.readsRefused++,
@@ -181,7 +180,8 @@ export class Slot<R> {
   readNow(session: string, group: CommandGroup, expectedTerm: number): readonly R[] | undefined {
     const isOthers = expectedTerm !== 0 && expectedTerm !== this.raft.term;
     if (this.closed || !this.isLeader || isOthers || this.requests.hasOf(session)) return undefined;
-    return this.mayRead() ? this.reads.now(group) : undefined;
+    const isUpToDate = this.mayRead() && this.applier.index >= this.raft.commitIndex;
+    return isUpToDate ? this.reads.now(group) : undefined;
   }
 
   /** How many other members have an entry of this group on disk. Refused by who does not lead. */

@@ -51,6 +51,8 @@ export interface ScanPage {
 export interface View {
   /** The live record, or undefined where there is none or its time has come. */
   get(key: Buffer): KeyRecord | undefined;
+  /** A string that is short, one character a byte, as memory keeps it; undefined: `get` tells what there is. */
+  shortText(key: Buffer): string | undefined;
   /** Names keys that the run will need, so that one fault loads them together. */
   prefetch(keys: readonly Buffer[]): void;
   /** Live keys of the slot. */

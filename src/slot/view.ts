@@ -77,6 +77,10 @@ export abstract class BaseView implements View, PageReader {
   /** A key whose time has come was met. */
   protected abstract metDead(key: Buffer, record: Pick<KeyRecord, 'expireAtMs'>): void;
 
+  shortText(_key: Buffer): string | undefined {
+    return undefined;
+  }
+
   prefetch(keys: readonly Buffer[]): void {
     const needs: PageNeed[] = [];
     for (const key of keys) if (this.unknown(key)) needs.push({ kind: 'record', key });
@@ -202,10 +206,18 @@ export class ReadView extends BaseView {
   }
 
   get(key: Buffer): KeyRecord | undefined {
-    const name = nameOf(key);
-    const record = this.stored(key, name);
-    if (record === undefined) return undefined;
-    if (!this.isDead(record)) return given(record);
+    const record = this.live(key);
+    return record && given(record);
+  }
+
+  override shortText(key: Buffer): string | undefined {
+    const record = this.live(key);
+    return record?.kind === 'text' ? record.text : undefined;
+  }
+
+  private live(key: Buffer): KeptRecord | undefined {
+    const record = this.stored(key, nameOf(key));
+    if (record === undefined || !this.isDead(record)) return record;
     this.metDead(key, record);
     return undefined;
   }

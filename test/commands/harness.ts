@@ -28,6 +28,8 @@ export function show(reply: Reply): string {
     case 'bulk':
     case 'verbatim':
       return JSON.stringify(reply.bytes.toString('latin1'));
+    case 'latin1':
+      return JSON.stringify(reply.text);
     case 'null':
       return 'nil';
     case 'map':

@@ -27,6 +27,7 @@ function throwing(thrown: unknown): Txn {
   };
   return {
     get: fail,
+    shortText: fail,
     put: fail,
     delete: fail,
     clear: fail,

@@ -35,6 +35,12 @@ export abstract class WithDoors {
   abstract put(key: Buffer, record: KeyRecord): void;
   abstract delete(key: Buffer): boolean;
 
+  shortText(key: Buffer): string | undefined {
+    const record = this.get(key);
+    const isShort = record?.kind === 'string' && Buffer.isBuffer(record.value) && record.value.length < 100;
+    return isShort ? record.value.toString('latin1') : undefined;
+  }
+
   text(key: Buffer): Text {
     return readText(this, key);
   }
