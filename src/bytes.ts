@@ -160,10 +160,7 @@ export class ByteReader {
 
   /** As `bytes`, as a string of one character a byte. */
   latin1(): string {
-    const length = this.varint();
-    this.need(length);
-    this.position += length;
-    return this.buffer.toString('latin1', this.position - length, this.position);
+    return packed(this.bytes());
   }
 
   text(): string {
@@ -197,4 +194,15 @@ export function ownBytes(bytes: Buffer): Buffer {
   const own = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(own);
   return own;
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** Bytes as a string of one character a byte: compared, hashed and kept without a Buffer's cost. */
+export function packed(bytes: Buffer): string {
+  return bytes.length === 0 ? '' : bytes.toString('latin1');
+}
+
+export function unpacked(text: string): Buffer {
+  return text.length === 0 ? NO_BYTES : Buffer.from(text, 'latin1');
 }

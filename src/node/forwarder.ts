@@ -201,16 +201,15 @@ export class Forwarder {
 
   private executeFor(from: NodeId, request: WireRequest & { kind: 'execute' }): void {
     const { requestId, groupId, session, group, expectedTerm } = request;
+    const isRead = request.access === 'read';
     const deadlineMs = this.env.monotonicMs() + request.remainingMs;
     const done = (outcome: Outcome<Reply>): void => {
       if (this.reply(from, this.wireReply(requestId, groupId, outcome)) || outcome.kind !== 'done') return;
       // The lane has no room for it, but has for a word: a read did nothing, and what a write did can't be told.
-      const instead: Outcome<Reply> =
-        request.access === 'read' ? { kind: 'refused', why: 'busy' } : { kind: 'unknown' };
+      const instead: Outcome<Reply> = isRead ? { kind: 'refused', why: 'busy' } : { kind: 'unknown' };
       this.reply(from, this.wireReply(requestId, groupId, instead));
     };
-    const replies =
-      request.access === 'read' ? this.local.readNow(groupId, session, group, expectedTerm) : undefined;
+    const replies = isRead ? this.local.readNow(groupId, session, group, expectedTerm) : undefined;
     if (replies !== undefined) return done({ kind: 'done', replies });
     this.local.execute(
       groupId,

@@ -8,7 +8,8 @@
  * - Replies leave in the order of the requests, whatever the order of the answers. Each request is answered once.
  * - A request whose predecessor is on hold has not been parsed yet.
  * - Requests in flight <= `requestsInFlightMax`, and beyond one no more than are expected to bring `replyBytesExpectedMax`: replies come
- *   from other nodes, over streams that all clients share. No request is taken up while more than `replyBytesSoft` waits to be sent, and a connection on which more than `replyBytesMax` waits is cut, as Redis' client-output-buffer-limit does.
+ *   from other nodes, over streams that all clients share. No request is taken up while more than `replyBytesSoft` waits to be sent,
+ *   and a connection on which more than `replyBytesMax` waits is cut, as Redis' client-output-buffer-limit does.
  * - In one turn at most `requestsPerTurnMax` requests are taken up, so that a long pipeline starves nobody, and with those of the
  *   other connections no more than the turn allows (turns.ts); what they answered leaves in as few writes as `replyBatchBytes` allows.
  * - After `closed` or a kill nothing is written, and answers still to come are dropped.

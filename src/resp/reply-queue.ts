@@ -29,7 +29,10 @@ export class ReplyQueue {
   private waiting = 0;
   private answered = 0;
 
-  /** `expectedReplyBytes`: what a reply may be, as far as is known. As large as a late one was, an eighth of the difference less with each that is smaller. */
+  /**
+   * `expectedReplyBytes`: what a reply may be, as far as is known. As large as a late one was, an eighth of the difference less with
+   * each that is smaller.
+   */
   constructor(private expectedReplyBytes: number) {}
 
   get length(): number {

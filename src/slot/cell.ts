@@ -1,7 +1,7 @@
 /**
  * One key in memory, and what it costs.
  */
-import { ownBytes } from '../bytes.js';
+import { ownBytes, packed, unpacked } from '../bytes.js';
 import { bodyBytes, PAGED_BYTES } from './body.js';
 import type { Place } from './keys.js';
 import type { CollectionRecord, KeyRecord, StringRecord } from './txn.js';
@@ -38,7 +38,7 @@ const TEXT_BYTES_MAX = 256;
 export function keep(record: KeyRecord): KeptRecord {
   if (record.kind !== 'string' || !Buffer.isBuffer(record.value)) return record;
   const { value, expireAtMs } = record;
-  if (value.length <= TEXT_BYTES_MAX) return { kind: 'text', text: value.toString('latin1'), expireAtMs };
+  if (value.length <= TEXT_BYTES_MAX) return { kind: 'text', text: packed(value), expireAtMs };
   const own = ownBytes(value);
   return own === value ? record : { ...record, value: own };
 }
@@ -46,7 +46,7 @@ export function keep(record: KeyRecord): KeptRecord {
 /** As handlers know it. */
 export function given(record: KeptRecord): KeyRecord {
   if (record.kind !== 'text') return record;
-  return { kind: 'string', value: Buffer.from(record.text, 'latin1'), expireAtMs: record.expireAtMs };
+  return { kind: 'string', value: unpacked(record.text), expireAtMs: record.expireAtMs };
 }
 
 /** What a map entry, a cell and its record cost beside the bytes of key and value: resident memory, measured over 300,000. */

@@ -4,10 +4,9 @@
  * The arrays in `root` are never changed in place: a record, a savepoint or a checkpoint may hold them. So an edit costs as much as
  * the array is long, which the bound on inline bodies keeps small. Strings compare as their bytes do, one character a byte.
  */
+import { packed, unpacked } from '../bytes.js';
 import type { InlineItems, InlinePairs } from './body.js';
 import type { Direction, EditableItems, EditableOrdered, Pair } from './doors.js';
-
-const EMPTY = Buffer.alloc(0);
 
 export class InlineOrdered implements EditableOrdered {
   readonly isInMemory = true;
@@ -19,24 +18,24 @@ export class InlineOrdered implements EditableOrdered {
   }
 
   get(key: Buffer): Buffer | undefined {
-    const packed = pack(key);
-    const rank = this.rankOf(packed);
-    return this.root.keys[rank] === packed ? unpack(this.root.values[rank]!) : undefined;
+    const name = packed(key);
+    const rank = this.rankOf(name);
+    return this.root.keys[rank] === name ? unpacked(this.root.values[rank]!) : undefined;
   }
 
   at(rank: number): Pair | undefined {
     const key = this.root.keys[rank];
-    return key === undefined ? undefined : { key: unpack(key), value: unpack(this.root.values[rank]!) };
+    return key === undefined ? undefined : { key: unpacked(key), value: unpacked(this.root.values[rank]!) };
   }
 
   below(key: Buffer): number {
-    return this.rankOf(pack(key));
+    return this.rankOf(packed(key));
   }
 
   *from(rank: number, direction: Direction, most = this.count): Iterable<Pair> {
     const { keys, values } = this.root;
     for (const at of ranks(keys.length, rank, direction, most)) {
-      yield { key: unpack(keys[at]!), value: unpack(values[at]!) };
+      yield { key: unpacked(keys[at]!), value: unpacked(values[at]!) };
     }
   }
 
@@ -46,14 +45,14 @@ export class InlineOrdered implements EditableOrdered {
 
   put(key: Buffer, value: Buffer): Buffer | undefined {
     const { keys, values, bytes } = this.root;
-    const packed = pack(key);
-    const packedValue = pack(value);
-    const rank = this.rankOf(packed);
-    if (keys[rank] !== packed) {
+    const name = packed(key);
+    const packedValue = packed(value);
+    const rank = this.rankOf(name);
+    if (keys[rank] !== name) {
       this.root = {
-        keys: insertAt(keys, rank, packed),
+        keys: insertAt(keys, rank, name),
         values: insertAt(values, rank, packedValue),
-        bytes: bytes + packed.length + packedValue.length,
+        bytes: bytes + name.length + packedValue.length,
       };
       return undefined;
     }
@@ -65,16 +64,16 @@ export class InlineOrdered implements EditableOrdered {
         bytes: bytes + packedValue.length - old.length,
       };
     }
-    return unpack(old);
+    return unpacked(old);
   }
 
   delete(key: Buffer): Buffer | undefined {
-    const packed = pack(key);
-    const rank = this.rankOf(packed);
-    if (this.root.keys[rank] !== packed) return undefined;
+    const name = packed(key);
+    const rank = this.rankOf(name);
+    if (this.root.keys[rank] !== name) return undefined;
     const old = this.root.values[rank]!;
     this.deleteRange(rank, rank + 1);
-    return unpack(old);
+    return unpacked(old);
   }
 
   deleteRange(from: number, to: number): void {
@@ -110,27 +109,27 @@ export class InlineList implements EditableItems {
 
   at(rank: number): Buffer | undefined {
     const item = this.root.items[rank];
-    return item === undefined ? undefined : unpack(item);
+    return item === undefined ? undefined : unpacked(item);
   }
 
   *from(rank: number, direction: Direction, most = this.count): Iterable<Buffer> {
     const { items } = this.root;
-    for (const at of ranks(items.length, rank, direction, most)) yield unpack(items[at]!);
+    for (const at of ranks(items.length, rank, direction, most)) yield unpacked(items[at]!);
   }
 
   set(rank: number, item: Buffer): void {
     const { items, bytes } = this.root;
-    const packed = pack(item);
+    const text = packed(item);
     this.root = {
-      items: items.with(rank, packed),
-      bytes: bytes + packed.length - items[rank]!.length,
+      items: items.with(rank, text),
+      bytes: bytes + text.length - items[rank]!.length,
     };
   }
 
   insert(rank: number, item: Buffer): void {
     const { items, bytes } = this.root;
-    const packed = pack(item);
-    this.root = { items: insertAt(items, rank, packed), bytes: bytes + packed.length };
+    const text = packed(item);
+    this.root = { items: insertAt(items, rank, text), bytes: bytes + text.length };
   }
 
   deleteRange(from: number, to: number): void {
@@ -140,14 +139,6 @@ export class InlineList implements EditableItems {
       bytes: bytes - bytesOf(items, from, to),
     };
   }
-}
-
-function pack(bytes: Buffer): string {
-  return bytes.length === 0 ? '' : bytes.toString('latin1');
-}
-
-function unpack(text: string): Buffer {
-  return text.length === 0 ? EMPTY : Buffer.from(text, 'latin1');
 }
 
 function insertAt(strings: readonly string[], rank: number, added: string): readonly string[] {

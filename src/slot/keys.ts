@@ -9,6 +9,7 @@
  *
  * A key's bytes are escaped (00 -> 00 ff) and end with 00 01, so that no key is a prefix of another and order holds.
  */
+import { packed, unpacked } from '../bytes.js';
 import { hash14 } from './hash.js';
 
 const EXPIRY_AREA = 0x8000;
@@ -26,12 +27,12 @@ export function placeOf(key: Buffer): Place {
 
 /** A key as the string under which maps hold it: one character a byte, so that equal names are equal bytes. */
 export function nameOf(key: Buffer): string {
-  return key.toString('latin1');
+  return packed(key);
 }
 
 /** The key of a name. */
 export function keyOf(name: string): Buffer {
-  return Buffer.from(name, 'latin1');
+  return unpacked(name);
 }
 
 /** The scan position of a place: below 2^46, in hash order. */

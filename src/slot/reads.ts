@@ -54,12 +54,8 @@ export class Reads<R> {
   now(group: CommandGroup): readonly R[] | undefined {
     if (!this.host.leaseHolds()) return undefined;
     const nowMs = this.clock.nowMs();
-    const view = new ReadView(this.state, nowMs, NO_RANGES, this.clock.lastStampMs);
-    const dice = { seed: undefined };
     try {
-      const replies = group.commands.map((argv, at) =>
-        this.machine.read(view, argv, new ReadDice(this.host, dice, nowMs, at)),
-      );
+      const replies = this.repliesTo(group, nowMs, NO_RANGES, { seed: undefined });
       // The process may have been stopped while it ran.
       if (!this.host.leaseHolds()) return undefined;
       this.sayInUse(nowMs);
@@ -84,18 +80,27 @@ export class Reads<R> {
 
   private run(read: TakenRead<R>): void {
     read.nowMs ??= this.clock.nowMs();
-    const { nowMs } = read;
-    const view = new ReadView(this.state, nowMs, read.ranges ?? NO_RANGES, this.clock.lastStampMs);
     try {
-      const replies = read.request.group.commands.map((argv, at) =>
-        this.machine.read(view, argv, new ReadDice(this.host, read, nowMs, at)),
-      );
+      const replies = this.repliesTo(read.request.group, read.nowMs, read.ranges ?? NO_RANGES, read);
       if (read.leased && !this.host.leaseHolds()) this.confirm(read);
       else this.requests.settleRead(read, { kind: 'done', replies });
     } catch (thrown) {
       if (!(thrown instanceof PageFault)) throw thrown;
       this.faulted(read, thrown.needs);
     }
+  }
+
+  /** Throws PageFault where memory lacks something. `seeded`: keeps the seed of the dice through further runs. */
+  private repliesTo(
+    group: CommandGroup,
+    nowMs: number,
+    ranges: ReadonlyMap<string, LoadedRange>,
+    seeded: Pick<TakenRead<R>, 'seed'>,
+  ): readonly R[] {
+    const view = new ReadView(this.state, nowMs, ranges, this.clock.lastStampMs);
+    return group.commands.map((argv, at) =>
+      this.machine.read(view, argv, new ReadDice(this.host, seeded, nowMs, at)),
+    );
   }
 
   private confirm(read: TakenRead<R>): void {
