@@ -135,7 +135,6 @@ export type NodeConfig = z.output<typeof nodeConfigSchema>;
 const LEASE_MARGIN_SHARE = 0.2;
 const TICK_MS = 20;
 /** Of a slot whose entries stopped coming, its followers hear within a tick. */
-const COMMIT_NOTICE_MS = 20;
 const PULSE_MS = 300;
 /** An election takes a few round trips and two syncs; on a loaded machine that is tens of milliseconds. */
 const CAMPAIGN_STAGGER_MS = 150;
@@ -159,7 +158,8 @@ export function settingsOf(config: NodeConfig): NodeSettings {
         uncommittedBytesMax: config.uncommittedBytesMax,
         memoryBytesMax: config.logMemoryBytesMax,
         reads: config.reads,
-        commitNoticeMs: COMMIT_NOTICE_MS,
+        // On the grid of the heartbeats, which tell of it for nothing.
+        commitNoticeMs: config.heartbeatMs,
         quiesceAfterMs: config.quiesceAfterMs,
       },
       entryBytesTarget: config.entryBytesTarget,

@@ -54,6 +54,7 @@ export async function openReplica(
     machine,
     settings,
     wake: (woken) => pump.wake(woken),
+    stayAwake: (stirred) => pump.stayAwake(stirred),
     send,
     statusChanged: parts.statusChanged,
     snapshots,

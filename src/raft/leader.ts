@@ -9,6 +9,7 @@
  * still leads, and answers no read before it has asked.
  * Left out: what goes to whom (replication.ts), reads (read.ts), transfer's own life (transfer.ts), sleep's (rest.ts).
  */
+import { Heartbeats } from './heartbeats.js';
 import { encodeMembershipStep, isVoter, membersOf, planMembership } from './membership.js';
 import { type Entry, type Index, type MemberId, type Message, NOBODY } from './message.js';
 import { quorumValue } from './quorum.js';
@@ -36,7 +37,7 @@ export class Leader {
   /** No configuration may be proposed while what stands up to here is unapplied. */
   private configurationIndex: Index;
   private uncommittedBytes = 0;
-  private heartbeatDueMs: number;
+  private readonly heartbeats: Heartbeats;
   /** Not to wait for the timer: someone should learn of a commit soon. */
   private heartbeatWanted = false;
   /**
@@ -53,15 +54,16 @@ export class Leader {
     this.replication.setMembers(membersOf(state.configuration));
     this.reads = new ReadRounds(state);
     this.rest = new Rest(state, this.replication);
+    const parts = { replication: this.replication, reads: this.reads, rest: this.rest };
+    this.heartbeats = new Heartbeats(state, parts, (to, body) => this.say(to, body));
     this.configurationIndex = state.log.lastIndex;
     this.firstIndex = state.log.lastIndex + 1;
-    this.heartbeatDueMs = state.nowMs;
     this.append('empty', noData);
   }
 
   get nextTickMs(): number {
     if (this.rest.asleep) return Number.POSITIVE_INFINITY;
-    return Math.min(this.heartbeatDueMs, this.replication.nextTickMs, this.transfer.nextTickMs);
+    return Math.min(this.heartbeats.dueMs, this.replication.nextTickMs, this.transfer.nextTickMs);
   }
 
   get asleep(): boolean {
@@ -81,11 +83,12 @@ export class Leader {
     this.transfer.tick(nowMs);
     this.leaveJointWhenDue();
     this.handOverWhenRemoved();
-    if (nowMs >= this.heartbeatDueMs) {
+    if (nowMs >= this.heartbeats.dueMs) {
       // A round whose heartbeats were lost must not hold up the reads behind it: this one's answers confirm both.
       if (this.reads.waiting && this.committedOwnTerm) this.reads.begin();
       this.rest.beat(this.busy);
-      this.broadcastHeartbeat();
+      if (this.heartbeatWanted) this.heartbeatToAll();
+      else this.heartbeats.next();
       this.rest.fallAsleepWhenAllDo(this.busy);
     }
     return undefined;
@@ -141,7 +144,7 @@ export class Leader {
   flush(): void {
     if (this.rest.asleep) return;
     if (this.reads.waiting) this.serveReads();
-    if (this.heartbeatWanted) this.broadcastHeartbeat();
+    if (this.heartbeatWanted) this.heartbeatToAll();
     this.replication.flush();
     this.tellSuccessor();
   }
@@ -286,20 +289,12 @@ export class Leader {
     if (settings.reads === 'lease' && this.leaseHolds(nowMs)) this.reads.answerLeased();
     if (!this.reads.due) return;
     this.reads.begin();
-    this.broadcastHeartbeat();
+    this.heartbeatToAll();
   }
 
-  private broadcastHeartbeat(): void {
-    const { log, nowMs, settings } = this.state;
+  private heartbeatToAll(): void {
     this.heartbeatWanted = false;
-    for (const [id, progress] of this.replication.peers) {
-      const commit = Math.min(progress.match, log.commitIndex);
-      progress.heartbeatSent(nowMs, commit);
-      const { newest: readRound } = this.reads;
-      this.say(id, { kind: 'heartbeat', commit, readRound, sentAtMs: nowMs, sleep: this.rest.drowsy });
-    }
-    // On a grid that all groups of a node share, so that their heartbeats leave together and wake nobody twice.
-    this.heartbeatDueMs = (Math.floor(nowMs / settings.heartbeatMs) + 1) * settings.heartbeatMs;
+    this.heartbeats.toAll();
   }
 
   private tellSuccessor(): void {

@@ -15,15 +15,21 @@ export class Outbox {
   /** See Ready. */
   forgottenIndex: Index = 0;
 
-  get isEmpty(): boolean {
+  /** Nothing but messages that wait for no disk. */
+  get isTalkOnly(): boolean {
     return (
-      this.messages.length === 0 &&
       this.messagesAfterSave.length === 0 &&
       this.reads.length === 0 &&
       this.loads.length === 0 &&
       this.snapshotsWanted.length === 0 &&
       this.forgottenIndex === 0
     );
+  }
+
+  takeMessages(): readonly Message[] {
+    const { messages } = this;
+    if (messages.length > 0) this.messages = [];
+    return messages;
   }
 
   /** Hands over all and starts afresh. */

@@ -11,6 +11,8 @@
 import { invariant } from '../assert.js';
 import type { Index, MemberId } from './message.js';
 
+const NEVER = Number.NEGATIVE_INFINITY;
+
 export type ProgressState = 'probe' | 'replicate' | 'snapshot';
 
 /** What a leader knows of one other member; for operators and for those who plan moves. */
@@ -37,19 +39,19 @@ export class Progress {
   doubtful = false;
   /** First entry of the load under way; 0: none. */
   loadingFrom: Index = 0;
-  /** The largest commit index that the follower was told of together with entries that it covers. */
+  /** The largest commit index that the follower was told of, by a heartbeat or with entries that it covers. */
   commitSent: Index = 0;
   /** Sending time of the newest heartbeat that came back. */
-  ackedSentAtMs = Number.NEGATIVE_INFINITY;
+  ackedSentAtMs = NEVER;
   ackedRound = 0;
   /** The largest commit index that a heartbeat told the follower of, and that it answered. */
   knownCommit: Index = 0;
-  private heartbeatAtMs = Number.NEGATIVE_INFINITY;
+  private heartbeatAtMs = NEVER;
   private heartbeatCommit: Index = 0;
   /** Its node is taken for gone; the group may sleep without it. */
   down = false;
   /** Sending time of the newest heartbeat that put it to sleep; -Infinity: it is awake, as far as it said. */
-  private asleepAtMs = Number.NEGATIVE_INFINITY;
+  private asleepAtMs = NEVER;
   /** Since when answers are waited for; counts as contact for check-quorum, never for a lease. */
   private waitedSinceMs: number;
   private flights: Flight[] = [];
@@ -78,15 +80,21 @@ export class Progress {
   /** After a sleep the time in which nobody asked it anything doesn't count. */
   waitFrom(nowMs: number): void {
     this.waitedSinceMs = nowMs;
-    this.asleepAtMs = Number.NEGATIVE_INFINITY;
+    this.asleepAtMs = NEVER;
   }
 
   windowFull(bytesMax: number): boolean {
     return this.inflightBytes >= bytesMax;
   }
 
+  /** It was sent a heartbeat, and has answered the newest. */
+  get hasAnswered(): boolean {
+    return this.ackedSentAtMs > NEVER && this.ackedSentAtMs >= this.heartbeatAtMs;
+  }
+
   /** Of several at the same moment only the first can be told apart by its answer. */
   heartbeatSent(nowMs: number, commit: Index): void {
+    this.commitSent = Math.max(this.commitSent, commit);
     if (nowMs === this.heartbeatAtMs) return;
     this.heartbeatAtMs = nowMs;
     this.heartbeatCommit = commit;
@@ -94,7 +102,7 @@ export class Progress {
 
   heartbeatAnswered(sentAtMs: number, asleep: boolean): void {
     this.ackedSentAtMs = Math.max(this.ackedSentAtMs, sentAtMs);
-    if (sentAtMs >= this.asleepAtMs) this.asleepAtMs = asleep ? sentAtMs : Number.NEGATIVE_INFINITY;
+    if (sentAtMs >= this.asleepAtMs) this.asleepAtMs = asleep ? sentAtMs : NEVER;
     if (sentAtMs === this.heartbeatAtMs) this.knownCommit = Math.max(this.knownCommit, this.heartbeatCommit);
   }
 

@@ -34,6 +34,7 @@ import type {
 import { speaksOfSleep } from './rest.js';
 import { Saves } from './saves.js';
 import { Shown } from './shown.js';
+import { answerStale } from './stale.js';
 import { type Departure, State } from './state.js';
 import { answerVote, refuseVote } from './vote.js';
 
@@ -104,7 +105,7 @@ export class Raft implements RaftCore {
     state.observe(nowMs);
     if (message.to !== state.id) return;
     if (message.kind === 'vote' || message.kind === 'preVote') this.stepVoteRequest(message);
-    else if (message.term < state.term) this.answerStale(message);
+    else if (message.term < state.term) answerStale(state, message);
     else this.stepCurrent(message);
   }
 
@@ -146,8 +147,7 @@ export class Raft implements RaftCore {
     this.role.flush();
     const { log, outbox, term, leader } = this.state;
     const status = this.shown.isNews(this.role.kind, term, leader) ? this.status : undefined;
-    const nothing = status === undefined && !this.saves.changed && !log.hasUnsaved && !log.hasCommitted;
-    if (nothing && outbox.isEmpty) return undefined;
+    if (status === undefined && this.isTalkOnly && outbox.messages.length === 0) return undefined;
     this.sequence++;
     const entries = log.takeUnsaved(this.sequence);
     const { messages, messagesAfterSave, reads, loads, snapshotsWanted, forgottenIndex } = outbox.take();
@@ -168,6 +168,13 @@ export class Raft implements RaftCore {
       forgottenIndex,
       status,
     };
+  }
+
+  messagesAlone(): readonly Message[] | undefined {
+    this.role.flush();
+    const { outbox, term, leader } = this.state;
+    if (!this.isTalkOnly || this.shown.wouldBeNews(this.role.kind, term, leader)) return undefined;
+    return outbox.takeMessages();
   }
 
   saved(lastIndex: Index, lastTerm: Term): void {
@@ -254,6 +261,11 @@ export class Raft implements RaftCore {
     return state.settings.reads === 'lease' && role.kind === 'leader' && role.leaseHolds(nowMs);
   }
 
+  private get isTalkOnly(): boolean {
+    const { log, outbox } = this.state;
+    return !this.saves.changed && !log.hasUnsaved && !log.hasCommitted && outbox.isTalkOnly;
+  }
+
   /** A promise to the leader comes before everything, the term included: else a restless member could depose it. */
   private stepVoteRequest(message: VoteRequest): void {
     const { state } = this;
@@ -316,28 +328,6 @@ export class Raft implements RaftCore {
       this.follow(state.term, message.from);
     }
     this.depart(this.role.step(message));
-  }
-
-  /**
-   * So that a leader whose term is over learns it, whatever it lacks the right to ask. It may lead again, in this very term, before
-   * this reaches it: the hint's term tells it from the wish of one who holds nothing (follower.ts, askForSnapshot).
-   */
-  private answerStale(message: Message): void {
-    const { state } = this;
-    const { from } = message;
-    const hint = { hintIndex: 0, hintTerm: state.term };
-    switch (message.kind) {
-      case 'append':
-      case 'heartbeat':
-      case 'snapshot':
-        state.send(from, { kind: 'appendReply', index: 0, rejected: true, ...hint });
-        return;
-      case 'readIndex':
-        state.send(from, { kind: 'readIndexReply', context: message.context, index: 0, rejected: true });
-        return;
-      default:
-        return;
-    }
   }
 
   private depart(departure: Departure | undefined): void {

@@ -173,6 +173,11 @@ export interface RaftCore {
   campaign(nowMs: number): void;
 
   ready(): Ready | undefined;
+  /**
+   * The messages of a Ready that would hold nothing else, and so need no Ready: what most heartbeats of a thousand groups come
+   * to. undefined: there is more, and `ready` tells it.
+   */
+  messagesAlone(): readonly Message[] | undefined;
   /** Everything handed out up to this entry is durable; ignored if the log has another term there by now. */
   saved(lastIndex: Index, lastTerm: Term): void;
   applied(index: Index): void;

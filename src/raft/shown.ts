@@ -12,10 +12,14 @@ export class Shown {
 
   /** True when it is news; then it has been told. */
   isNews(role: RaftStatus['role'], term: Term, leader: MemberId): boolean {
-    if (this.role === role && this.term === term && this.leader === leader) return false;
+    if (!this.wouldBeNews(role, term, leader)) return false;
     this.role = role;
     this.term = term;
     this.leader = leader;
     return true;
+  }
+
+  wouldBeNews(role: RaftStatus['role'], term: Term, leader: MemberId): boolean {
+    return this.role !== role || this.term !== term || this.leader !== leader;
   }
 }

@@ -66,6 +66,11 @@ export class Ahead {
     });
   }
 
+  /** It goes back, or does not know yet whether what it cut is lost. */
+  get isUndecided(): boolean {
+    return this.isGoingBack || this.cuts.isWaiting;
+  }
+
   /** What memory holds of the state is not to be used. */
   get isGoingBack(): boolean {
     return this.rollback.underWay;

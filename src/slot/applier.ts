@@ -84,6 +84,12 @@ export class Applier<R> {
     return this.index < this.settledIndex;
   }
 
+  /** All that it was told of is applied and settled. */
+  get isIdle(): boolean {
+    const hasMore = this.isMidEntry || this.committed.length > 0 || this.written.length > 0;
+    return !hasMore && this.index === this.settledIndex;
+  }
+
   /** The newest entry that the state holds anything of. */
   get reached(): LogPlace {
     return this.current?.entry ?? this;

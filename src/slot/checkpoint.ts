@@ -3,8 +3,7 @@
  *
  * One synced batch is in flight a node. It holds whole slots, each frozen between two entries: its dirty records, its
  * expiry index, its applied index and, where it changed, the pointer to its state. So what the engine holds of a slot is
- * always its state after exactly the entries up to the applied index beside it. Synced always: LevelDB may lose
- * an unsynced batch and keep a later one.
+ * always its state after exactly the entries up to the applied index beside it. Synced always: LevelDB may lose an unsynced batch and keep a later.
  *
  * A batch has a bound, because a slot has one: applying waits when its slot alone has a batch's worth to be frozen. What one
  * entry adds beyond that goes ahead of the batch where it is new (checkpoint-batch.ts), and makes it larger where it is not.
@@ -48,7 +47,7 @@ export interface Checkpointed {
 /** Rows of an abandoned state that are removed in one step, and steps in one round: checkpoints must not wait for long. */
 const CLEARED_ROWS = 1000;
 const CLEARED_STEPS_MAX = 50;
-/** Entries between two looks at how much is dirty. */
+/** Entries between two looks at how much is dirty; one more for each four slots that are looked at. */
 const HELD_EVERY = 32;
 
 interface FrozenSlot {
@@ -169,7 +168,8 @@ export class Checkpointer {
       return true;
     }
     // Summing all slots at every entry would cost more than applying it; a few entries more are no harm.
-    if (!this.holding && !this.aheadIsFull && ++this.asked % HELD_EVERY !== 0) return false;
+    const isDue = ++this.asked % (HELD_EVERY + (this.slots.size >> 2)) === 0;
+    if (!isDue && !this.holding && !this.aheadIsFull) return false;
     const { dirtyBytes, aheadBytes } = this;
     const { dirtyBytesTarget, dirtyBytesMax } = this.settings;
     if (dirtyBytes > dirtyBytesTarget) void this.round();

@@ -40,6 +40,11 @@ export class Cuts {
     private readonly counted: (count: CutCount) => void,
   ) {}
 
+  /** Something was cut whose fate is not known. */
+  get isWaiting(): boolean {
+    return this.pending.size > 0;
+  }
+
   /** It leads in this term. Returns the terms that matter from now on, to be saved: own ones that the uncommitted log still has. */
   lead(term: number, uncommitted: readonly BinlogEntry[]): readonly number[] {
     const alive = new Set(uncommitted.map((entry) => entry.term));

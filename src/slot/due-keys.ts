@@ -37,9 +37,14 @@ export class DueKeys {
     return true;
   }
 
+  /** Keys may come of age here, and this replica would have to say so. */
+  get isWatching(): boolean {
+    return this.host.isLeader && this.expiry.nextMs !== Number.POSITIVE_INFINITY;
+  }
+
   /** Keys are due and nothing else moves slot time: a clock entry will. */
   look(): void {
-    if (!this.host.isLeader || this.expiry.nextMs === Number.POSITIVE_INFINITY) return;
+    if (!this.isWatching) return;
     this.expiry.tidy(this.state.judgeDue);
     const isIdle = this.entries.isIdleAt(this.host.appliedTo.index);
     if (isIdle && this.expiry.nextMs <= this.clock.nowMs()) this.wantClock();

@@ -15,7 +15,7 @@ export interface ProposalBounds {
   /** An entry takes no further command once it is this large. */
   readonly entryBytesTarget: number;
   /** A larger one is refused by the core. */
-  readonly proposalBytesMax: number;
+  readonly raft: { readonly proposalBytesMax: number };
 }
 
 export class Proposals<R> {
@@ -62,13 +62,13 @@ export class Proposals<R> {
   }
 
   private takeBatch(): TakenWrite<R>[] {
-    const { entryBytesTarget, proposalBytesMax } = this.bounds;
+    const { entryBytesTarget, raft } = this.bounds;
     let bytes = ENTRY_HEAD_BYTES_MAX;
     let count = 0;
     return this.requests.takeWaiting((request) => {
       const more = bytesOfGroup(request.group);
       // Never past what the core takes: a large command must not have its neighbours refused.
-      if (count > 0 && (bytes >= entryBytesTarget || bytes + more > proposalBytesMax)) return false;
+      if (count > 0 && (bytes >= entryBytesTarget || bytes + more > raft.proposalBytesMax)) return false;
       bytes += more;
       count++;
       return true;

@@ -85,7 +85,8 @@ export class Pump<R> {
     } finally {
       this.gathering = false;
     }
-    this.turn(false);
+    if (this.woken.size > 0) this.turn(false);
+    else this.tookNoTurn();
     this.proposeSoon();
   }
 
@@ -98,15 +99,26 @@ export class Pump<R> {
 
   private tick(nowMs: number): void {
     for (const slot of this.awake) {
+      const { stillness } = slot;
+      if (nowMs < stillness.dueMs && stillness.dueMs !== Number.POSITIVE_INFINITY) continue;
       slot.tick(nowMs);
-      if (slot.isResting && !this.woken.has(slot)) this.awake.delete(slot);
+      if (stillness.isResting && !this.woken.has(slot)) this.awake.delete(slot);
     }
-    if (nowMs < this.restingLookMs) return;
-    this.restingLookMs = nowMs + RESTING_LOOK_MS;
-    for (const slot of this.slots) if (!this.awake.has(slot)) slot.tick(nowMs);
+    if (nowMs >= this.restingLookMs) {
+      this.restingLookMs = nowMs + RESTING_LOOK_MS;
+      for (const slot of this.slots) if (!this.awake.has(slot)) slot.tick(nowMs);
+    }
+    this.tookNoTurn();
   }
 
-  private stayAwake(slot: Slot<R>): void {
+  /** What those said that are still leaves now, or with a turn that is about to come. */
+  private tookNoTurn(): void {
+    if (!this.closed && !this.scheduled) this.turnEnded();
+  }
+
+  /** The clock looks at it; it needs no turn. False: nothing of it may leave any more. */
+  stayAwake(slot: Slot<R>): boolean {
+    if (this.closed || !this.slots.has(slot)) return false;
     if (this.awake.size === 0 && this.timer !== undefined) {
       // The clock was set for a rest.
       this.timer.cancel();
@@ -115,6 +127,7 @@ export class Pump<R> {
     } else {
       this.awake.add(slot);
     }
+    return true;
   }
 
   private turnSoon(): void {

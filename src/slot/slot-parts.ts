@@ -41,6 +41,8 @@ export interface SlotParts<R> {
   readonly figures: PoolFigures;
   /** Something happened that the pump should look at. */
   readonly wake: (slot: Slot<R>) => void;
+  /** Nothing for a turn, but the clock may matter again. False: nothing may leave any more. */
+  readonly stayAwake: (slot: Slot<R>) => boolean;
   readonly send: (slot: Slot<R>, message: Message) => void;
   readonly statusChanged: (slot: Slot<R>) => void;
   readonly snapshots: SlotSnapshots<R>;

@@ -40,6 +40,7 @@ import { Installs, type ReceivedSnapshot } from './snapshot-install.js';
 import { SlotClock } from './stamp.js';
 import type { SlotState } from './state.js';
 import type { StoredState } from './states.js';
+import { Stillness } from './stillness.js';
 
 export type { SlotParts, SlotSettings };
 
@@ -65,6 +66,7 @@ export class Slot<R> {
   private readonly reads: Reads<R>;
   private readonly proposals: Proposals<R>;
   private readonly dueKeys: DueKeys;
+  readonly stillness: Stillness<R>;
   private closed = false;
 
   constructor(
@@ -130,11 +132,10 @@ export class Slot<R> {
     });
     this.acks = new Acks(this.raft, birth.isAsync === true, settings.outstandingRequestsMax);
     this.ahead = birth.isAsync ? this.newAhead(recovered?.ledTerms ?? []) : undefined;
-    this.proposals = new Proposals(env, this.raft, this.requests, this.clock, {
-      entryBytesTarget: settings.entryBytesTarget,
-      proposalBytesMax: settings.raft.proposalBytesMax,
-    });
+    this.proposals = new Proposals(env, this.raft, this.requests, this.clock, settings);
     this.dueKeys = new DueKeys(state, this.clock, this.proposals, this);
+    const { raft, requests, acks, applier, installs, proposals, dueKeys, ahead } = this;
+    this.stillness = new Stillness({ raft, requests, acks, applier, installs, proposals, dueKeys, ahead });
   }
 
   get status(): RaftStatus {
@@ -194,24 +195,12 @@ export class Slot<R> {
   receive(message: Message): void {
     if (this.closed || this.installs.deaf) return;
     this.raft.step(message, this.now());
-    this.wake();
+    this.stirred();
   }
 
-  /** Called by the pump's clock; cheap when nothing is due. */
+  /** Called by the pump's clock, from `stillness.dueMs` on; cheap when nothing is due. */
   tick(nowMs: number): void {
-    if (nowMs >= this.raft.nextTickMs && !this.installs.deaf) {
-      this.raft.tick(nowMs);
-      this.wake();
-    }
-    if (this.requests.outstanding > 0) this.requests.expire(nowMs);
-    this.acks.expire(nowMs);
-    this.dueKeys.look();
-  }
-
-  /** Neither the clock nor anybody waits for anything here: the pump need not look until something happens. */
-  get isResting(): boolean {
-    const asked = this.requests.outstanding + this.acks.waitingCount;
-    return this.raft.nextTickMs === Number.POSITIVE_INFINITY && asked === 0;
+    if (this.stillness.tick(nowMs)) this.stirred();
   }
 
   /** The node is gone, or the way to it: whom it led may elect another; what was under way to it may be lost. */
@@ -234,8 +223,7 @@ export class Slot<R> {
 
   transferTo(nodeId: number): boolean {
     const target = this.raft.status.configuration.voters.find((member) => nodeOf(member) === nodeId);
-    if (target === undefined) return false;
-    const started = this.raft.transferLeadership(target, this.now());
+    const started = target !== undefined && this.raft.transferLeadership(target, this.now());
     this.wake();
     return started;
   }
@@ -243,7 +231,7 @@ export class Slot<R> {
   /** A sleeping group that this leads is wanted awake, though nothing is asked of it. */
   rouse(): void {
     this.raft.rouse(this.now());
-    this.wake();
+    this.stirred();
   }
 
   /** Refused while an earlier change is under way or leadership is being handed over: the caller asks again later. */
@@ -269,15 +257,15 @@ export class Slot<R> {
   /** Takes what the core has ready; what is to be saved, and what waits for it, goes to the batch. */
   collect(batch: SaveBatch): void {
     this.askReadIndex();
-    for (let ready = this.raft.ready(); ready !== undefined; ready = this.raft.ready()) {
+    for (let ready = this.raft.ready(); ready !== undefined; ready = this.raft.ready())
       this.handle(ready, batch);
-    }
     this.ahead?.look();
     if (!this.ahead?.isGoingBack) this.applier.turn();
     this.ahead?.decide();
     this.installs.turn(batch.records, batch.afterSave);
     if (this.mayRead()) this.reads.serve(this.applier.index);
     this.acks.look();
+    this.stillness.look();
   }
 
   /** What a checkpoint writes of this slot; undefined when it must wait or there is nothing new. */
@@ -344,6 +332,15 @@ export class Slot<R> {
   /** Something is there for the pump's next turn. */
   wake(): void {
     this.parts.wake(this);
+  }
+
+  /** The core took a word or a tick: has it nothing but words to say, of a slot that is still, that takes no turn. */
+  private stirred(): void {
+    const mayTalk = this.stillness.isStill && this.parts.stayAwake(this);
+    const words = mayTalk ? this.raft.messagesAlone() : undefined;
+    if (words === undefined) return this.wake();
+    for (const message of words) this.parts.send(this, message);
+    this.stillness.look();
   }
 
   private membersOn(nodeId: number): MemberId[] {

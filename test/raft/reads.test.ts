@@ -37,9 +37,10 @@ test('one round of heartbeats confirms all reads that came before it, and none t
 });
 
 test('an answer to a heartbeat that was sent before the read confirms nothing', () => {
-  const network = new Network(3);
+  // So far apart that both hear each of them.
+  const network = new Network(3, { settings: { heartbeatMs: 300 } });
   network.elect(1);
-  network.nowMs += 100;
+  network.nowMs += 300;
   network.raft(1).tick(network.nowMs);
   network.pump();
   network.deliverAll([2, 3]);

@@ -75,7 +75,8 @@ test('whose leader is gone campaigns after its turn, without waiting for an elec
 test('an awake follower that suspects its leader keeps its promise first', () => {
   const network = new Network(3);
   network.elect(1);
-  network.advance(200);
+  // A beat whose turn is the second member's.
+  network.advance(300);
   const promisedAtMs = network.nowMs;
   network.passes = ({ from }) => from !== 1;
   network.raft(2).suspectLeader(1, 0, network.nowMs);

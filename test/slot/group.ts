@@ -298,6 +298,7 @@ export class Group {
       machine: tinyMachine,
       settings,
       wake: (woken) => pump.wake(woken),
+      stayAwake: (stirred) => pump.stayAwake(stirred),
       send: (_slot, message) => this.send(id, message, event),
       statusChanged: () => {},
       snapshots,

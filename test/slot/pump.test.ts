@@ -30,6 +30,7 @@ class Stand {
       wantsToPropose: true,
       proposeWaiting: () => void this.events.push(`${name} proposes`),
       tick: () => {},
+      stillness: { dueMs: 0, isResting: false },
       collect: (batch: SaveBatch) => {
         const now = at++;
         const record = { kind: 'hardState', replicaId: 1, term: now, votedFor: 0, commit: 0 } as const;
@@ -132,8 +133,11 @@ test('slots that rest are not looked at every tick, and the clock of a woken one
     proposeWaiting: () => {},
     collect: () => {},
     tick: () => void looks++,
-    get isResting() {
-      return resting;
+    stillness: {
+      dueMs: 0,
+      get isResting() {
+        return resting;
+      },
     },
   } as unknown as Slot<string>;
   stand.pump.add(slot);
