@@ -71,6 +71,9 @@ export const nodeConfigSchema = z.object({
     .enum(['lease', 'index'])
     .default('lease')
     .describe('lease: the leader answers alone while its lease holds; index: each read asks a majority'),
+  asyncSendMs: ms(0, 20).describe(
+    'how long entries of async tables wait to go to the followers together; nothing that WAIT waits for does',
+  ),
   quiesceAfterMs: ms(1000, 10_000).describe('a slot that nobody used for so long goes to sleep'),
   peerSilenceMs: ms(200, 1500).describe('a peer that is connected and silent for so long is taken for gone'),
   requestTimeoutMs: ms(10, 5000).describe('after it a command is answered as not done or as uncertain'),
@@ -160,6 +163,7 @@ export function settingsOf(config: NodeConfig): NodeSettings {
         reads: config.reads,
         // On the grid of the heartbeats, which tell of it for nothing.
         commitNoticeMs: config.heartbeatMs,
+        sendEveryMs: config.asyncSendMs,
         quiesceAfterMs: config.quiesceAfterMs,
       },
       entryBytesTarget: config.entryBytesTarget,

@@ -222,6 +222,10 @@ export class Raft implements RaftCore {
     if (this.role.kind === 'leader') this.role.wake();
   }
 
+  hurry(): void {
+    if (this.role.kind === 'leader') this.role.replication.hurry();
+  }
+
   suspectLeader(leader: MemberId, delayMs: number, nowMs: number): void {
     const { state } = this;
     state.observe(nowMs);

@@ -49,6 +49,8 @@ export interface RaftSettings {
    * clients' reads don't wait for that: who asks for a read index is told at once.
    */
   readonly commitNoticeMs: number;
+  /** Entries go to followers that keep up this often, on a grid that all groups share; 0: at once. For groups whose clients don't wait. */
+  readonly sendEveryMs: number;
   /** A group that nobody used for so long goes to sleep (docs/raft.md, "Sleep"); Infinity: never. */
   readonly quiesceAfterMs: number;
 }
@@ -172,6 +174,8 @@ export interface RaftCore {
   /** Campaigns now, whatever the timer says (tests, and the closed stream of a dead leader). */
   campaign(nowMs: number): void;
 
+  /** Somebody waits for followers to have what is held back for them (`sendEveryMs`). */
+  hurry(): void;
   ready(): Ready | undefined;
   /**
    * The messages of a Ready that would hold nothing else, and so need no Ready: what most heartbeats of a thousand groups come

@@ -22,6 +22,8 @@ export class Replication {
   /** From then on followers that no entry has told of a commit are told by an append of its own. */
   private noticeDueMs = 0;
   private noticeArmed = false;
+  /** When entries that are held back must go; Infinity: none are. */
+  private entriesDueMs = Number.POSITIVE_INFINITY;
 
   constructor(state: State, say: (to: MemberId, body: Body) => void) {
     this.state = state;
@@ -54,13 +56,21 @@ export class Replication {
   }
 
   flush(): void {
-    for (const [id, progress] of this.peers) this.feed(id, progress);
+    const { nowMs } = this.state;
+    const isDue = this.entriesDueMs <= nowMs;
+    if (isDue) this.entriesDueMs = Number.POSITIVE_INFINITY;
+    for (const [id, progress] of this.peers) this.feed(id, progress, isDue);
     if (this.noticeDueMs <= this.state.nowMs) this.noticeArmed = false;
   }
 
   /** When followers that can be told must be; Infinity: they have been. */
   get nextTickMs(): number {
-    return this.noticeArmed ? this.noticeDueMs : Number.POSITIVE_INFINITY;
+    return this.noticeArmed ? Math.min(this.noticeDueMs, this.entriesDueMs) : this.entriesDueMs;
+  }
+
+  /** Somebody waits for what is held back. */
+  hurry(): void {
+    this.entriesDueMs = Math.min(this.entriesDueMs, this.state.nowMs);
   }
 
   /** There is a new commit: under load the next entries will tell of it, and save a message and its answer. */
@@ -76,6 +86,7 @@ export class Replication {
   /** A follower has a read that waits until it has applied what it is to be told of, or a configuration waits for all. */
   noticeNow(): void {
     this.noticeDueMs = this.state.nowMs;
+    this.hurry();
   }
 
   /** True when the follower turned out to hold more than was known. */
@@ -141,14 +152,26 @@ export class Replication {
     progress.waiting = true;
   }
 
-  private feed(id: MemberId, progress: Progress): void {
+  private feed(id: MemberId, progress: Progress, isDue: boolean): void {
     const { log } = this.state;
     let sent = false;
+    if (!isDue && this.mayHoldBack(progress)) return;
     while (progress.next <= log.lastIndex && this.maySend(progress)) {
       if (!this.sendNext(id, progress)) break;
       sent = true;
     }
     if (!sent && this.wantsEmpty(progress)) this.sendAppend(id, progress, []);
+  }
+
+  /** Entries for one who keeps up: they go along with those that come until the next point of a grid that all groups share. */
+  private mayHoldBack(progress: Progress): boolean {
+    const { log, nowMs, settings } = this.state;
+    const { sendEveryMs } = settings;
+    if (sendEveryMs === 0 || progress.state !== 'replicate' || progress.doubtful) return false;
+    if (progress.next > log.lastIndex) return false;
+    if (this.entriesDueMs === Number.POSITIVE_INFINITY)
+      this.entriesDueMs = (Math.floor(nowMs / sendEveryMs) + 1) * sendEveryMs;
+    return true;
   }
 
   private askForSnapshot(id: MemberId, progress: Progress): void {

@@ -68,9 +68,10 @@ export interface SlotParts<R> {
 }
 
 /** Those of one group: what is bounded for the node is shared by the slots that it has now. */
-export function raftSettings<R>({ settings, sharers }: SlotParts<R>): RaftSettings {
+export function raftSettings<R>({ settings, sharers }: SlotParts<R>, isAsync: boolean): RaftSettings {
   return {
     ...settings.raft,
+    sendEveryMs: isAsync ? settings.raft.sendEveryMs : 0,
     get memoryBytesMax() {
       return settings.raft.memoryBytesMax / sharers();
     },

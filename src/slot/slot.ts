@@ -114,7 +114,7 @@ export class Slot<R> {
       restarted: recovered !== undefined,
       nowMs: env.monotonicMs(),
       random: env.random,
-      settings: raftSettings(parts),
+      settings: raftSettings(parts, birth.isAsync === true),
     });
     this.applier = new Applier(applied, state, parts.machine, this.loader, {
       mustWait: () => this.installs.waiting || parts.applyHeld(this),
@@ -189,6 +189,7 @@ export class Slot<R> {
   askAcks(question: AckQuestion): void {
     if (this.closed || !this.isLeader) return question.answer({ kind: 'refused' });
     this.acks.add(question);
+    this.raft.hurry();
     this.wake();
   }
 

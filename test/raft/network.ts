@@ -31,6 +31,7 @@ export const testSettings: RaftSettings = {
   memoryBytesMax: 1 << 20,
   reads: 'index',
   commitNoticeMs: 0,
+  sendEveryMs: 0,
   quiesceAfterMs: Number.POSITIVE_INFINITY,
 };
 

@@ -30,6 +30,7 @@ class Life {
       settings: {
         reads: options.lease ? 'lease' : 'index',
         commitNoticeMs: [0, 20][seed % 2]!,
+        sendEveryMs: [0, 0, 20][seed % 3]!,
         quiesceAfterMs: [50, 1000, Number.POSITIVE_INFINITY][this.dice.below(3)]!,
         memoryBytesMax: this.dice.below(2) === 0 ? 300 : 1 << 20,
         appendBytesMax: 200,

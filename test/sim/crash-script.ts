@@ -188,6 +188,7 @@ export const QUIET_WORLD: Scenario = {
         memoryBytesMax: 512,
         reads: 'index',
         commitNoticeMs: 0,
+        sendEveryMs: 0,
         quiesceAfterMs: Number.POSITIVE_INFINITY,
       },
       entryBytesTarget: 64 * KIB,

@@ -263,6 +263,7 @@ function nodeSettings(random: Random, later: Random, form: FormSettings): NodeSe
         memoryBytesMax: pick(random, [512, 64 * KIB]),
         reads: pick(random, ['index', 'lease']),
         commitNoticeMs: pick(later, [0, 5, 20, 100]),
+        sendEveryMs: pick(later, [0, 5, 50]),
         quiesceAfterMs: pick(random, [100, 500, Number.POSITIVE_INFINITY]),
       },
       entryBytesTarget: pick(random, [64, 4 * KIB, 256 * KIB]),

@@ -34,6 +34,7 @@ const RAFT: RaftSettings = {
   memoryBytesMax: 1 << 20,
   reads: 'lease',
   commitNoticeMs: 0,
+  sendEveryMs: 0,
   quiesceAfterMs: Number.POSITIVE_INFINITY,
 };
 
