@@ -231,7 +231,11 @@ export class Raft implements RaftCore {
     state.observe(nowMs);
     if (this.role.kind !== 'follower' || state.leader !== leader) return;
     this.role.wake();
-    const soonestMs = Math.max(nowMs, state.pledge.untilMs) + delayMs;
+    // Followers hear by turns: where the last beat was not this one's, the promises of those whom it asks end a beat after its own.
+    const { heartbeatMs, leaseMs } = state.settings;
+    const missedBeat = nowMs - (state.pledge.untilMs - leaseMs) > heartbeatMs;
+    const promisedMs = state.pledge.untilMs + (missedBeat ? heartbeatMs : 0);
+    const soonestMs = Math.max(nowMs, promisedMs) + delayMs;
     state.electionDueMs = Math.min(state.electionDueMs, soonestMs);
   }
 

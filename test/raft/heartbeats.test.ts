@@ -100,3 +100,17 @@ test('words that wait for nothing are handed out without a Ready, and a Ready is
   follower.step({ ...beat, term: term + 1, from: 3 }, nowMs);
   assert.equal(follower.messagesAlone(), undefined, 'its term is not on disk');
 });
+
+/** It would else be refused, and the next one have its turn 150 ms later: longest gaps of killed leaders were 450 ms, not 323. */
+test('who has not heard the newest beat waits for the promise of the one who has, and wins at its first try', () => {
+  const network = new Network(3);
+  network.elect(1);
+  // The beat at 300 was the second member's.
+  network.advance(350);
+  network.passes = ({ from, to }) => from !== 1 && to !== 1;
+  network.sent.clear();
+  network.raft(3).suspectLeader(1, 0, network.nowMs);
+  network.advance(300);
+  assert.equal(network.raft(3).status.role, 'leader');
+  assert.equal(network.sent.get('preVote'), 2, 'one round, each asked once');
+});
