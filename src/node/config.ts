@@ -137,7 +137,6 @@ export type NodeConfig = z.output<typeof nodeConfigSchema>;
 /** Of the clocks' different speeds, taken off the lease. */
 const LEASE_MARGIN_SHARE = 0.2;
 const TICK_MS = 20;
-/** Of a slot whose entries stopped coming, its followers hear within a tick. */
 const PULSE_MS = 300;
 /** An election takes a few round trips and two syncs; on a loaded machine that is tens of milliseconds. */
 const CAMPAIGN_STAGGER_MS = 150;

@@ -41,18 +41,16 @@ export class Heartbeats {
     let at = this.beat;
     for (const [id, progress] of this.parts.replication.peers)
       if (at++ % 2 === 0 || progress.commitSent < this.commitFor(progress)) this.send(id, progress);
-    this.rest();
+    this.scheduleNext();
   }
 
   toAll(): void {
     for (const [id, progress] of this.parts.replication.peers) this.send(id, progress);
-    this.rest();
+    this.scheduleNext();
   }
 
-  /** On a grid that all groups of a node share, so that their heartbeats leave together and wake nobody twice. */
-  private rest(): void {
-    const { nowMs, settings } = this.state;
-    this.dueMs = (Math.floor(nowMs / settings.heartbeatMs) + 1) * settings.heartbeatMs;
+  private scheduleNext(): void {
+    this.dueMs = this.state.nextOnGrid(this.state.settings.heartbeatMs);
   }
 
   private send(id: MemberId, progress: Progress): void {

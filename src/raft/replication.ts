@@ -75,11 +75,10 @@ export class Replication {
 
   /** There is a new commit: under load the next entries will tell of it, and save a message and its answer. */
   committed(atOnce: boolean): void {
-    const { nowMs, settings } = this.state;
-    const { commitNoticeMs } = settings;
+    const { commitNoticeMs } = this.state.settings;
     if (atOnce) this.noticeNow();
     if (atOnce || commitNoticeMs === 0 || this.noticeArmed) return;
-    this.noticeDueMs = (Math.floor(nowMs / commitNoticeMs) + 1) * commitNoticeMs;
+    this.noticeDueMs = this.state.nextOnGrid(commitNoticeMs);
     this.noticeArmed = true;
   }
 
@@ -165,12 +164,12 @@ export class Replication {
 
   /** Entries for one who keeps up: they go along with those that come until the next point of a grid that all groups share. */
   private mayHoldBack(progress: Progress): boolean {
-    const { log, nowMs, settings } = this.state;
+    const { log, settings } = this.state;
     const { sendEveryMs } = settings;
     if (sendEveryMs === 0 || progress.state !== 'replicate' || progress.doubtful) return false;
     if (progress.next > log.lastIndex) return false;
     if (this.entriesDueMs === Number.POSITIVE_INFINITY)
-      this.entriesDueMs = (Math.floor(nowMs / sendEveryMs) + 1) * sendEveryMs;
+      this.entriesDueMs = this.state.nextOnGrid(sendEveryMs);
     return true;
   }
 

@@ -64,6 +64,11 @@ export class State {
     if (nowMs > this.nowMs) this.nowMs = nowMs;
   }
 
+  /** The next of such moments after now: all groups of a node share them, so that what they send leaves together and wakes nobody twice. */
+  nextOnGrid(everyMs: number): number {
+    return (Math.floor(this.nowMs / everyMs) + 1) * everyMs;
+  }
+
   /** A new random span each time, so that candidates that collided once part the next time. */
   restartElectionTimer(): void {
     this.electionDueMs = this.nowMs + this.settings.electionTimeoutMs * (1 + this.random.float());
