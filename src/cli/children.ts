@@ -7,11 +7,23 @@
  * important as another node's event loop.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../rpc/package-root.js';
 
 /** glibc would give each of the 16 threads that work for LevelDB and the log a heap of its own, which keeps what was freed there. */
 const MALLOC_ARENA_MAX = '2';
+
+/** Node's own number of them. */
+const V8_WORKERS_MAX = 4;
+
+/**
+ * V8's helpers for a process that shares `cores` with others like it: they mark and sweep the heap for a tenth of a second every few
+ * seconds, and four of them take two cores from all event loops meanwhile (docs/performance.md).
+ */
+export function v8Workers(cores: number, processes: number): number {
+  return Math.max(1, Math.min(Math.floor(cores / processes), V8_WORKERS_MAX));
+}
 
 /** How long a child may take to stop before it is killed. */
 const STOP_MS = 15_000;
@@ -24,14 +36,22 @@ export class ChildProcesses {
   private report: ((name: string, how: string) => void) | undefined;
   private stopping = false;
 
-  constructor(private readonly environment: NodeJS.ProcessEnv) {
+  private readonly flags: readonly string[];
+
+  /** `processes`: how many of them will be at work. */
+  constructor(
+    private readonly environment: NodeJS.ProcessEnv,
+    processes: number,
+  ) {
+    const isGiven = environment.NODE_OPTIONS?.includes('--v8-pool-size') ?? false;
+    this.flags = isGiven ? [] : [`--v8-pool-size=${v8Workers(availableParallelism(), processes)}`];
     this.failure = new Promise((resolve) => {
       this.fail = resolve;
     });
   }
 
   start(name: string, args: readonly string[]): void {
-    const child = spawn(process.execPath, [join(packageRoot(), 'bin', 'talus.js'), ...args], {
+    const child = spawn(process.execPath, [...this.flags, join(packageRoot(), 'bin', 'talus.js'), ...args], {
       stdio: ['pipe', 'ignore', 'pipe'],
       env: {
         MALLOC_ARENA_MAX,

@@ -71,7 +71,7 @@ async function run(config: StartConfig): Promise<void> {
   const stopped = stopSignal();
   const folder = resolve(config.dataDir);
   const token = await prepare(folder, config);
-  const children = new ChildProcesses(childEnvironment());
+  const children = new ChildProcesses(childEnvironment(), config.nodes);
   let over = false;
   try {
     children.start('pm-1', ['pm', '--config', join(folder, 'pm-1', 'pm.yaml')]);

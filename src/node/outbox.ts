@@ -7,7 +7,8 @@ import type { Message } from '../raft/message.js';
 import type { GroupMessage, RaftCodec } from '../rpc/codec.js';
 import type { Lane, NodeId, PeerTransport } from '../rpc/transport.js';
 
-type RaftLane = 'control' | 'sync' | 'ack';
+const LANES = ['sync', 'ack', 'control'] as const;
+type RaftLane = (typeof LANES)[number];
 
 /** A message is cut off once it holds this much entry data, so that slots interleave. */
 const CHUNK_BYTES = 256 * 1024;
@@ -17,8 +18,11 @@ interface Letter {
   bytes: number;
 }
 
+/** For one node. Not a map: one that is emptied at each turn makes a new table each time, among the old objects. */
+type Letters = Record<RaftLane, Letter | undefined>;
+
 export class Outbox {
-  private readonly letters = new Map<NodeId, Map<RaftLane, Letter>>();
+  private readonly letters = new Map<NodeId, Letters>();
 
   constructor(
     private readonly transport: PeerTransport,
@@ -27,30 +31,28 @@ export class Outbox {
 
   post(to: NodeId, groupId: number, message: Message): void {
     const lane = laneOf(message);
-    let lanes = this.letters.get(to);
-    if (lanes === undefined) {
-      lanes = new Map();
-      this.letters.set(to, lanes);
+    let letters = this.letters.get(to);
+    if (letters === undefined) {
+      letters = { control: undefined, sync: undefined, ack: undefined };
+      this.letters.set(to, letters);
     }
-    let letter = lanes.get(lane);
-    if (letter === undefined) {
-      letter = { frames: [], bytes: 0 };
-      lanes.set(lane, letter);
-    }
+    letters[lane] ??= { frames: [], bytes: 0 };
+    const letter = letters[lane];
     letter.frames.push({ groupId, message });
     if (message.kind === 'append') for (const entry of message.entries) letter.bytes += entry.data.length;
-    if (letter.bytes >= CHUNK_BYTES) this.sendOff(to, lane, lanes);
+    if (letter.bytes >= CHUNK_BYTES) this.sendOff(to, lane, letters);
   }
 
   /** Sends what has gathered. */
   flush(): void {
-    for (const [to, lanes] of this.letters) for (const lane of lanes.keys()) this.sendOff(to, lane, lanes);
+    for (const [to, letters] of this.letters) for (const lane of LANES) this.sendOff(to, lane, letters);
     this.codec.forgetRuns();
   }
 
-  private sendOff(to: NodeId, lane: RaftLane, lanes: Map<RaftLane, Letter>): void {
-    const letter = lanes.get(lane)!;
-    lanes.delete(lane);
+  private sendOff(to: NodeId, lane: RaftLane, letters: Letters): void {
+    const letter = letters[lane];
+    if (letter === undefined) return;
+    letters[lane] = undefined;
     this.transport.send(to, lane satisfies Lane, this.codec.encodeFrames(letter.frames));
   }
 }

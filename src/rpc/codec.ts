@@ -278,7 +278,8 @@ interface Run {
  */
 class RunCache {
   private readonly entriesCodec: EntriesCodec;
-  private readonly runs = new Map<Entry, Run>();
+  /** Made anew when it is emptied: the tables of an old map are old from the start, and only a full collection takes them. */
+  private runs = new Map<Entry, Run>();
   private keptBytes = 0;
 
   constructor(entriesCodec: EntriesCodec) {
@@ -298,7 +299,7 @@ class RunCache {
 
   clear(): void {
     if (this.keptBytes === 0) return;
-    this.runs.clear();
+    this.runs = new Map();
     this.keptBytes = 0;
   }
 

@@ -9,6 +9,8 @@
  */
 import type { LogPlace } from './applier.js';
 import type { CommandGroup } from './entry.js';
+import { admissible, holds, type Lane, Lanes } from './lanes.js';
+import { type Pending, PendingEntries } from './pending.js';
 import type { RangeCache } from './view.js';
 
 export type Outcome<R> =
@@ -31,14 +33,6 @@ export interface SlotRequest<R> {
   /** Monotonic; after it the client is told that the outcome is unknown, or refused if nothing was appended. */
   readonly deadlineMs: number;
   done(outcome: Outcome<R>): void;
-}
-
-interface Lane<R> {
-  readsOut: number;
-  writesTaken: number;
-  writesSettled: number;
-  /** Most lanes never hold any. */
-  held: SlotRequest<R>[] | undefined;
 }
 
 export interface TakenWrite<R> {
@@ -68,15 +62,15 @@ export interface TakenRead<R> {
   seed: number | undefined;
 }
 
-interface PendingEntry<R> {
+interface PendingEntry<R> extends Pending {
   readonly term: number;
   readonly writes: readonly TakenWrite<R>[];
 }
 
 export class Requests<R> {
-  private readonly lanes = new Map<string, Lane<R>>();
+  private readonly lanes = new Lanes<R>();
   private waiting: TakenWrite<R>[] = [];
-  private readonly pending = new Map<number, PendingEntry<R>>();
+  private readonly pending = new PendingEntries<PendingEntry<R>>();
   private asking: TakenRead<R>[] = [];
   private readonly asked = new Map<number, TakenRead<R>[]>();
   private ready: TakenRead<R>[] = [];
@@ -110,11 +104,7 @@ export class Requests<R> {
 
   take(request: SlotRequest<R>): void {
     this.count++;
-    let lane = this.lanes.get(request.session);
-    if (lane === undefined) {
-      lane = { readsOut: 0, writesTaken: 0, writesSettled: 0, held: undefined };
-      this.lanes.set(request.session, lane);
-    }
+    const lane = this.lanes.of(request.session);
     if (holds(lane) || !admissible(lane, request)) {
       lane.held ??= [];
       lane.held.push(request);
@@ -124,7 +114,7 @@ export class Requests<R> {
   }
 
   /** Whether something of this session is taken and not answered. */
-  readonly hasOf = (session: string): boolean => this.lanes.has(session);
+  readonly hasOf = (session: string): boolean => this.lanes.hasOf(session);
 
   /** Takes writes off the head of the queue, for one entry; `fits` says when it is full. */
   takeWaiting(fits: (request: SlotRequest<R>) => boolean): TakenWrite<R>[] {
@@ -140,14 +130,13 @@ export class Requests<R> {
 
   appended(index: number, term: number, writes: readonly TakenWrite<R>[]): void {
     this.giveUp(index);
-    this.pending.set(index, { term, writes });
+    this.pending.put({ index, term, writes });
   }
 
   /** The entry that was applied at `index`: its own requests get the replies, another term's learn that they lost. */
   applied(index: number, term: number, replies: readonly (readonly R[])[]): void {
-    const entry = this.pending.get(index);
+    const entry = this.pending.take(index);
     if (entry === undefined) return;
-    this.pending.delete(index);
     const at = { index, term };
     entry.writes.forEach((write, i) => {
       const outcome: Outcome<R> =
@@ -158,7 +147,7 @@ export class Requests<R> {
 
   /** A snapshot took the place of the entries up to `index`: what became of ours among them is not known here. */
   passed(index: number): void {
-    for (const at of [...this.pending.keys()]) if (at <= index) this.giveUp(at);
+    for (const entry of this.pending.takeUpTo(index)) this.unknown(entry);
   }
 
   refuseWrites(writes: readonly TakenWrite<R>[], why: RefusalReason): void {
@@ -169,12 +158,11 @@ export class Requests<R> {
   lostLeadership(): void {
     const { waiting, asking, ready } = this;
     const reads = [...asking, ...[...this.asked.values()].flat(), ...ready];
-    const held = [...this.lanes.values()].flatMap((lane) => lane.held?.splice(0) ?? []);
+    const held = this.lanes.takeHeld();
     this.waiting = [];
     this.asking = [];
     this.ready = [];
     this.asked.clear();
-    this.lanes.clear();
     const refusal: Outcome<R> = { kind: 'refused', why: 'notLeader' };
     for (const write of waiting) this.answerWrite(write, refusal);
     for (const read of reads) {
@@ -188,7 +176,7 @@ export class Requests<R> {
   close(): void {
     this.closed = true;
     this.lostLeadership();
-    for (const index of [...this.pending.keys()]) this.giveUp(index);
+    this.passed(Number.POSITIVE_INFINITY);
   }
 
   /** All reads that arrived since the last round, to be confirmed by one. */
@@ -242,7 +230,7 @@ export class Requests<R> {
     read.lane.readsOut--;
     read.release?.();
     this.answer(read.request, outcome);
-    this.release(read.request.session, read.lane);
+    this.release(read.lane);
   }
 
   /** Tells those past their deadline what is known of their fate. */
@@ -251,7 +239,7 @@ export class Requests<R> {
     const lateWaiting = this.waiting.filter((write) => late(write.request));
     this.waiting = this.waiting.filter((write) => !late(write.request));
     this.refuseWrites(lateWaiting, 'timeout');
-    for (const entry of this.pending.values()) {
+    for (const entry of this.pending) {
       for (const write of entry.writes) if (late(write.request)) this.answerWrite(write, { kind: 'unknown' });
     }
     const lateReads = [...this.asking, ...this.ready].filter((read) => late(read.request));
@@ -289,15 +277,18 @@ export class Requests<R> {
 
   /** What an earlier term left pending at `index` was cut off this log; whether it lives on elsewhere is not known here. */
   private giveUp(index: number): void {
-    const entry = this.pending.get(index);
-    this.pending.delete(index);
-    for (const write of entry?.writes ?? []) this.settleWrite(write, { kind: 'unknown' });
+    const entry = this.pending.take(index);
+    if (entry !== undefined) this.unknown(entry);
+  }
+
+  private unknown(entry: PendingEntry<R>): void {
+    for (const write of entry.writes) this.settleWrite(write, { kind: 'unknown' });
   }
 
   private settleWrite(write: TakenWrite<R>, outcome: Outcome<R>): void {
     write.lane.writesSettled++;
     this.answerWrite(write, outcome);
-    this.release(write.request.session, write.lane);
+    this.release(write.lane);
   }
 
   private answerWrite(write: TakenWrite<R>, outcome: Outcome<R>): void {
@@ -311,19 +302,8 @@ export class Requests<R> {
     request.done(outcome);
   }
 
-  /** Lets in what the session's lane held back, and forgets a lane with nothing left. */
-  private release(session: string, lane: Lane<R>): void {
+  /** Lets in what the session's lane held back. */
+  private release(lane: Lane<R>): void {
     while (holds(lane) && admissible(lane, lane.held![0]!)) this.admit(lane, lane.held!.shift()!);
-    const idle = lane.readsOut === 0 && lane.writesTaken === lane.writesSettled && !holds(lane);
-    if (idle && this.lanes.get(session) === lane) this.lanes.delete(session);
   }
-}
-
-function holds<R>(lane: Lane<R>): boolean {
-  return lane.held !== undefined && lane.held.length > 0;
-}
-
-/** A write waits for its session's reads; a read is let in at once and waits for the writes by their count. */
-function admissible<R>(lane: Lane<R>, request: SlotRequest<R>): boolean {
-  return request.kind === 'read' || lane.readsOut === 0;
 }

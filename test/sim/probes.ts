@@ -15,6 +15,7 @@ import { Transfer } from '../../src/raft/transfer.js';
 import { Ahead } from '../../src/slot/ahead.js';
 import { EntryRun } from '../../src/slot/apply.js';
 import { Freezer } from '../../src/slot/freezer.js';
+import { holds } from '../../src/slot/lanes.js';
 import { Requests, type SlotRequest } from '../../src/slot/requests.js';
 import { Slot } from '../../src/slot/slot.js';
 import type { RarePath } from './coverage.js';
@@ -162,8 +163,7 @@ around(EntryRun.prototype, 'go', (_run, _given, call) => {
 around(Requests.prototype, 'take', (requests: Requests<unknown>, [request], call) => {
   met('read served by a follower', (request as SlotRequest<unknown>).here);
   call();
-  const lane = requests['lanes'].get((request as SlotRequest<unknown>).session);
-  met('session order held back', lane !== undefined && (lane.held?.length ?? 0) > 0);
+  met('session order held back', holds(requests['lanes'].of((request as SlotRequest<unknown>).session)));
 });
 
 const forwarded = new WeakSet<object>();
