@@ -19,7 +19,7 @@ export function openTablesMax(poolBytes: number): number {
 /** What a heap may grow by, of what a full collection has left. */
 const GROWTH_PERCENT = 40;
 /** A small one is given this much: else it is collected every few seconds, and V8's helpers take the cores each time. */
-const GROWTH_BYTES = 96 * 1024 * 1024;
+const GROWTH_BYTES = 192 * 1024 * 1024;
 const GROWTH_PERCENT_MAX = 300;
 const GROWTH_LOOK_MS = 1000;
 
@@ -30,7 +30,7 @@ export function heapGrowthPercent(usedBytes: number): number {
 }
 
 /**
- * The heap may grow by two fifths over what a full collection has left, or by 96 MiB. V8 lets it grow to four times that when much is
+ * The heap may grow by two fifths over what a full collection has left, or by 192 MiB. V8 lets it grow to four times that when much is
  * allocated, and does not soon give back: four tenths of a node's own memory, and no faster. V8 reads the flag at the end of each full
  * collection. Until the returned function is called.
  */

@@ -14,10 +14,10 @@ test('what open tables hold takes a quarter of the pool, within bounds', () => {
   assert.equal(openTablesMax(1024 * 1024 * MIB), 8192);
 });
 
-test('a small heap may grow by 96 MiB, a large one by two fifths', () => {
+test('a small heap may grow by 192 MiB, a large one by two fifths', () => {
   assert.equal(heapGrowthPercent(1 * MIB), 300);
-  assert.equal(heapGrowthPercent(96 * MIB), 100);
-  assert.equal(heapGrowthPercent(240 * MIB), 40);
+  assert.equal(heapGrowthPercent(192 * MIB), 100);
+  assert.equal(heapGrowthPercent(480 * MIB), 40);
   assert.equal(heapGrowthPercent(1000 * MIB), 40);
 });
 
