@@ -54,8 +54,7 @@ export function engineOf(
     useUpMaps(aside).catch(warnOf('tables of the engine are mapped into memory'));
   const open = async (suspect: boolean): Promise<Engine> => {
     if (tablesIn(await namesIn(path)).length > FEW_TABLES) await unmap();
-    const onManyTables = (): void => void unmap();
-    const { engine, unchecked } = await openEngineFolder(path, { ...options, onManyTables, suspect });
+    const { engine, unchecked } = await openEngineFolder(path, { ...options, onManyTables: unmap, suspect });
     void scrub(unchecked).catch((why) => {
       if (isDamage(why)) env.log.error('the engine is damaged', { damage: why.message });
       fatal(why);

@@ -18,27 +18,33 @@ export function openTablesMax(poolBytes: number): number {
 
 /** What a heap may grow by, of what a full collection has left. */
 const GROWTH_PERCENT = 40;
-/** A small one is given this much: else it is collected every few seconds, and V8's helpers take the cores each time. */
-const GROWTH_BYTES = 192 * 1024 * 1024;
+/**
+ * A small one is given this much: else it is collected every few seconds, and V8's helpers take the cores each time. Whoever gives little
+ * to the pool is short of memory.
+ */
+const GROWTH_BYTES_MIN = 96 * 1024 * 1024;
+const GROWTH_BYTES_MAX = 192 * 1024 * 1024;
+const GROWTH_OF_POOL = 3 / 16;
 const GROWTH_PERCENT_MAX = 300;
 const GROWTH_LOOK_MS = 1000;
 
-/** For a heap with so much in it. */
-export function heapGrowthPercent(usedBytes: number): number {
-  const percent = Math.round((100 * GROWTH_BYTES) / usedBytes);
+/** For a heap with so much in it, beside a pool of so much. */
+export function heapGrowthPercent(usedBytes: number, poolBytes: number): number {
+  const growthBytes = Math.min(Math.max(GROWTH_BYTES_MIN, poolBytes * GROWTH_OF_POOL), GROWTH_BYTES_MAX);
+  const percent = Math.round((100 * growthBytes) / usedBytes);
   return Math.max(GROWTH_PERCENT, Math.min(percent, GROWTH_PERCENT_MAX));
 }
 
 /**
- * The heap may grow by two fifths over what a full collection has left, or by 192 MiB. V8 lets it grow to four times that when much is
- * allocated, and does not soon give back: four tenths of a node's own memory, and no faster. V8 reads the flag at the end of each full
+ * The heap may grow by two fifths over what a full collection has left, or by 96 to 192 MiB. V8 lets it grow to four times that when much
+ * is allocated, and does not soon give back: four tenths of a node's own memory, and no faster. V8 reads the flag at the end of each full
  * collection. Until the returned function is called.
  */
-export function boundHeapGrowth(env: Pick<Env, 'after'>): () => void {
+export function boundHeapGrowth(env: Pick<Env, 'after'>, poolBytes: number): () => void {
   let timer: Timer;
   const look = (): void => {
     const { used_heap_size: usedBytes } = getHeapStatistics();
-    setFlagsFromString(`--heap-growing-percent=${heapGrowthPercent(usedBytes)}`);
+    setFlagsFromString(`--heap-growing-percent=${heapGrowthPercent(usedBytes, poolBytes)}`);
     timer = env.after(GROWTH_LOOK_MS, look);
   };
   look();

@@ -52,7 +52,7 @@ export async function runNode(config: NodeConfig, disk = realDisk(config)): Prom
   const { boot } = await admitDataFolder(config, addressOf(config));
   const folder = await openProcessFolder({ ...config, process: config.name });
   const env = systemEnv(folder.log);
-  const endBound = boundHeapGrowth(env);
+  const endBound = boundHeapGrowth(env, config.poolBytes);
   const fatal = (why: unknown): void => {
     // Only what is given up because the process stops is told so; it is in the binlog, or was promised to nobody.
     if (why instanceof DiskFull) return env.log.warn('stopped before there was room on the disk', {});

@@ -87,7 +87,7 @@ export class Checkpointer {
     lastStateId: number,
     private readonly fatal: (why: unknown) => void,
   ) {
-    this.reclaimer = new Reclaimer(engine);
+    this.reclaimer = new Reclaimer(env, engine);
     this.batches = new BatchWriter(env, engine, settings);
     this.countedStateId = lastStateId;
     this.stateId = lastStateId;
@@ -205,9 +205,9 @@ export class Checkpointer {
   /** Lets a round in flight end; starts none. */
   async close(): Promise<void> {
     this.timer?.cancel();
+    this.closed = true;
     await this.running;
     await this.turn;
-    this.closed = true;
   }
 
   private async writeAll(): Promise<void> {
@@ -322,7 +322,7 @@ export class Checkpointer {
   /** One more step of clearing, where the round has one left. */
   private takeStep(): boolean {
     const { clearedSteps: steps, dirtyBytes, settings } = this;
-    const presses = dirtyBytes > settings.dirtyBytesTarget || this.fullSlots().length > 0;
+    const presses = this.closed || dirtyBytes > settings.dirtyBytesTarget || this.fullSlots().length > 0;
     const may = steps === 0 || (steps < CLEARED_STEPS_MAX && !presses);
     if (may) this.clearedSteps++;
     return may;

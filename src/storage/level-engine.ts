@@ -21,8 +21,8 @@ export interface LevelEngineOptions {
   readonly writeBufferBytes?: number;
   /** Tables that are kept open, each with its index and its filter in memory. */
   readonly openFilesMax?: number;
-  /** Told once, when there are more tables than `FEW_TABLES`. */
-  readonly onManyTables?: () => void;
+  /** Told once, when there are more tables than `FEW_TABLES`; what is written after that waits until it resolves. */
+  readonly onManyTables?: () => Promise<void>;
 }
 
 /** LevelDB may map that many without harm (level-process.ts): 2 MiB each. */
@@ -68,10 +68,11 @@ class LevelEngine implements Engine {
   private readonly reads: ReadGatherer;
   private writtenBytes = 0;
   private view: Snapshot | undefined;
+  private pause: Promise<void> | undefined;
 
   constructor(
     private readonly database: Database,
-    private onManyTables: (() => void) | undefined,
+    private onManyTables: (() => Promise<void>) | undefined,
   ) {
     this.reads = new ReadGatherer((keys) => database.getMany(keys as Buffer[], { snapshot: this.snapshot }));
   }
@@ -100,6 +101,7 @@ class LevelEngine implements Engine {
   }
 
   async write(batch: readonly EngineWrite[], options: { readonly sync: boolean }): Promise<void> {
+    if (this.pause !== undefined) await this.pause;
     const native = this.database.batch();
     let operations = 0;
     let bytes = 0;
@@ -128,7 +130,9 @@ class LevelEngine implements Engine {
     for (let level = 0; level < LEVELS; level++)
       tables += Number(this.database.getProperty(`leveldb.num-files-at-level${level}`));
     if (tables <= FEW_TABLES) return;
-    this.onManyTables();
+    this.pause = this.onManyTables().finally(() => {
+      this.pause = undefined;
+    });
     this.onManyTables = undefined;
   }
 

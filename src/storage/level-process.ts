@@ -48,7 +48,8 @@ export function lowerCompaction(folder: string): Promise<void> {
 
 /**
  * Tables that are opened after this has resolved are not mapped, in this process, for good. Takes a second where the folder is new,
- * else some 50 ms. Rejects where the folder can't be written; the next call tries again.
+ * else some 50 ms; minutes where the folder is new and another database of the process is being written to, since the one thread then
+ * has a compaction of that for each of these tables. Rejects where the folder can't be written; the next call tries again.
  */
 export function useUpMaps(folder: string): Promise<void> {
   return use(folder, async (opened) => {

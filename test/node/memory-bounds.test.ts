@@ -14,11 +14,15 @@ test('what open tables hold takes a quarter of the pool, within bounds', () => {
   assert.equal(openTablesMax(1024 * 1024 * MIB), 8192);
 });
 
-test('a small heap may grow by 192 MiB, a large one by two fifths', () => {
-  assert.equal(heapGrowthPercent(1 * MIB), 300);
-  assert.equal(heapGrowthPercent(192 * MIB), 100);
-  assert.equal(heapGrowthPercent(480 * MIB), 40);
-  assert.equal(heapGrowthPercent(1000 * MIB), 40);
+test('a small heap may grow by 96 to 192 MiB, as the pool is; a large one by two fifths', () => {
+  const [small, usual] = [256 * MIB, 1024 * MIB];
+  assert.equal(heapGrowthPercent(1 * MIB, usual), 300);
+  assert.equal(heapGrowthPercent(192 * MIB, usual), 100);
+  assert.equal(heapGrowthPercent(192 * MIB, 64 * usual), 100);
+  assert.equal(heapGrowthPercent(480 * MIB, usual), 40);
+  assert.equal(heapGrowthPercent(96 * MIB, small), 100);
+  assert.equal(heapGrowthPercent(240 * MIB, small), 40);
+  assert.equal(heapGrowthPercent(1000 * MIB, small), 40);
 });
 
 test('this V8 knows the flag that bounds the heap: of one that it does not know it says nothing', async () => {
