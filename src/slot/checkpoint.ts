@@ -87,7 +87,7 @@ export class Checkpointer {
     lastStateId: number,
     private readonly fatal: (why: unknown) => void,
   ) {
-    this.reclaimer = new Reclaimer(env, engine);
+    this.reclaimer = new Reclaimer(engine);
     this.batches = new BatchWriter(env, engine, settings);
     this.countedStateId = lastStateId;
     this.stateId = lastStateId;

@@ -5,7 +5,6 @@
  * a crash, and LevelDB promises that of no unsynced batch. A crash in between begins the life again. One round runs at a time,
  * and never beside a checkpoint of the same state.
  */
-import type { Env } from '../env.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import type { Life } from './body.js';
 import { lifeRange, parseReclaimKey, reclaimRange } from './page-keys.js';
@@ -13,9 +12,6 @@ import type { PagePool } from './page-pool.js';
 
 /** Pages removed in one step. */
 const RECLAIMED_PAGES = 1000;
-/** After each step it rests for so many times as long as the step took: nobody waits for it, and others wait for the cores. */
-const REST_SHARE = 2;
-const REST_MS_MAX = 100;
 /** Lives whose rows go together. */
 const RECLAIMED_LIVES_MAX = 64;
 /** Looks for reclaim rows in one round. */
@@ -35,10 +31,7 @@ export class Reclaimer {
   /** Where a round had to stop: the next begins with the state after it, so that none keeps the others waiting. */
   private stoppedAt: Reclaimable | undefined;
 
-  constructor(
-    private readonly env: Pick<Env, 'monotonicMs' | 'after'>,
-    private readonly engine: Engine,
-  ) {}
+  constructor(private readonly engine: Engine) {}
 
   /** Goes on while `mayGoOn`, which is asked before each step of removing pages. */
   async round(states: readonly Reclaimable[], mayGoOn: () => boolean): Promise<void> {
@@ -84,10 +77,6 @@ export class Reclaimer {
     return done.length === rows.length;
   }
 
-  private rest(restMs: number): Promise<void> {
-    return new Promise((resolve) => this.env.after(Math.min(restMs, REST_MS_MAX), resolve));
-  }
-
   /** Whether no page of the life is left. */
   private async clear(stateId: number, row: Buffer, mayGoOn: () => boolean): Promise<boolean> {
     const life: Life = parseReclaimKey(row);
@@ -96,13 +85,11 @@ export class Reclaimer {
     const cursor = this.engine.iterate({ from: this.resumes.get(name) ?? from, to, keysOnly: true });
     let page = await cursor.next(RECLAIMED_PAGES);
     while (page.length > 0 && mayGoOn()) {
-      const sinceMs = this.env.monotonicMs();
       await this.engine.write(
         page.map(([key]) => goes(key)),
         { sync: true },
       );
       page = await cursor.next(RECLAIMED_PAGES);
-      await this.rest(REST_SHARE * (this.env.monotonicMs() - sinceMs));
     }
     await cursor.close();
     if (page.length === 0) this.resumes.delete(name);

@@ -12,18 +12,10 @@ import { MemoryEngine } from '../../src/storage/memory-engine.js';
 /** More than one step removes. */
 const PAGES = 1500;
 
-const ENV = {
-  monotonicMs: () => 0,
-  after: (_delayMs: number, run: () => void) => {
-    setImmediate(run);
-    return { cancel: () => {} };
-  },
-};
-
 class Leftovers {
   readonly engine = new MemoryEngine();
   readonly states: Reclaimable[] = [];
-  private readonly reclaimer = new Reclaimer(ENV, this.engine);
+  private readonly reclaimer = new Reclaimer(this.engine);
 
   async add(stateId: number, lives: number): Promise<void> {
     this.states.push({ stateId, pages: new PagePool() });
