@@ -7,6 +7,7 @@ import type { Message } from '../raft/message.js';
 import type { GroupMessage, RaftCodec } from '../rpc/codec.js';
 import type { Lane, NodeId, PeerTransport } from '../rpc/transport.js';
 
+/** In the order in which they leave: each is a stream of its own, and for entries and their acknowledgements a client waits. */
 const LANES = ['sync', 'ack', 'control'] as const;
 type RaftLane = (typeof LANES)[number];
 

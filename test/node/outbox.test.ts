@@ -42,7 +42,7 @@ function append(bytes: number): Message {
   return { ...envelope, kind: 'append', previousIndex: 0, previousTerm: 0, commit: 0, entries };
 }
 
-test('a turn becomes one letter a node and lane, in the order of the messages', () => {
+test('a turn becomes one letter a node and lane, in the order of the messages; what a client waits for leaves first', () => {
   const { outbox, letters } = sending();
   outbox.post(2, 7, append(10));
   outbox.post(2, 8, heartbeat);
@@ -53,8 +53,8 @@ test('a turn becomes one letter a node and lane, in the order of the messages', 
   outbox.flush();
   assert.deepEqual(letters, [
     '2 sync 7:append 8:append',
-    '2 control 8:heartbeat',
     '2 ack 7:appendReply',
+    '2 control 8:heartbeat',
     '3 sync 7:append',
   ]);
   outbox.flush();
