@@ -26,7 +26,7 @@ export interface LevelEngineOptions {
 }
 
 /** LevelDB may map that many without harm (level-process.ts): 2 MiB each. */
-export const FEW_TABLES = 32;
+export const FEW_TABLES = 8;
 /** It is asked for its number of tables when it has taken this much more. */
 const LOOK_BYTES = 8 * 1024 * 1024;
 const LEVELS = 7;
