@@ -21,7 +21,7 @@ export interface LevelEngineOptions {
   readonly writeBufferBytes?: number;
   /** Tables that are kept open, each with its index and its filter in memory. */
   readonly openFilesMax?: number;
-  /** Told once, when there are more tables than `FEW_TABLES`; what is written after that waits until it resolves. */
+  /** Told once, when there are more tables than `FEW_TABLES`; what is written after that waits until it resolves, which it must. */
   readonly onManyTables?: () => Promise<void>;
 }
 

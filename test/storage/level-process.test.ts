@@ -3,7 +3,6 @@
  * does not tell.
  */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +10,6 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { packageRoot } from '../../jepsen-style/processes.js';
-import { openLevelEngine } from '../../src/storage/level-engine.js';
 import { run } from '../cluster/processes.js';
 
 const skip = !existsSync('/proc/self/task') && 'no /proc';
@@ -88,37 +86,4 @@ test('a folder that cannot be made is said, and the engine opens without it', { 
     const again = await useUpMaps(aside).then(() => 'done', String);
     console.log(JSON.stringify([why === 'done', again, await mappedTables()]));`;
   assert.deepEqual(await tell(script), [false, 'done', 0]);
-});
-
-test('an engine that has many tables writes nothing until they need not be mapped: the one thread makes what uses up the maps', async () => {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((resolved) => {
-    resolve = resolved;
-  });
-  let told = 0;
-  const engine = await openLevelEngine(join(folder, 'busy'), {
-    writeBufferBytes: 64 * 1024,
-    onManyTables: () => {
-      told++;
-      return promise;
-    },
-  });
-  const write = (row: number): Promise<void> =>
-    engine.write([{ kind: 'put', key: Buffer.from(`key ${row}`), value: randomBytes(256 * 1024) }], {
-      sync: false,
-    });
-  let row = 0;
-  while (told === 0 && row < 2000) await write(row++);
-  assert.equal(told, 1);
-  let written = false;
-  const writing = write(row).then(() => {
-    written = true;
-  });
-  assert.ok((await engine.get(Buffer.from('key 0'))) !== undefined, 'reads go on');
-  assert.equal(written, false);
-  resolve();
-  await writing;
-  assert.ok((await engine.get(Buffer.from(`key ${row}`))) !== undefined);
-  assert.equal(told, 1);
-  await engine.close();
 });
