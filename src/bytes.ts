@@ -75,7 +75,11 @@ export class ByteWriter {
 
   /** As `bytes`, of a string of one character a byte. */
   latin1(value: string): this {
-    this.varint(value.length);
+    return this.varint(value.length).characters(value);
+  }
+
+  /** As `raw`, of a string of one character a byte. */
+  characters(value: string): this {
     this.reserve(value.length);
     this.used += this.buffer.write(value, this.used, 'latin1');
     return this;

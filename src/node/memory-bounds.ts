@@ -16,6 +16,21 @@ export function openTablesMax(poolBytes: number): number {
   return Math.max(OPEN_TABLES_MIN, Math.min(wanted, OPEN_TABLES_MAX));
 }
 
+/** What a node's heap holds beside records and pages. */
+const HEAP_REST_BYTES = 512 * 1024 * 1024;
+
+/**
+ * Records and pages lie in V8's heap, all but the large ones, and V8 ends a process whose heap is full. How many bytes this
+ * limit is too small for the pool; 0: it isn't.
+ */
+export function heapBytesLacking(
+  { poolBytes, dirtyBytesMax }: { readonly poolBytes: number; readonly dirtyBytesMax: number },
+  limitBytes: number,
+): number {
+  const wantedBytes = poolBytes + Math.min(dirtyBytesMax, poolBytes / 2) + HEAP_REST_BYTES;
+  return Math.max(0, wantedBytes - limitBytes);
+}
+
 /** What a heap may grow by, of what a full collection has left. */
 const GROWTH_PERCENT = 40;
 /**

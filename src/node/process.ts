@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { TlsOptions } from 'node:tls';
+import { getHeapStatistics } from 'node:v8';
 import type { Env } from '../env.js';
 import { openProcessFolder, stopSignal } from '../process.js';
 import type { Connection, RequestHandler } from '../resp/connection.js';
@@ -28,12 +29,13 @@ import { type NodeConfig, settingsOf } from './config.js';
 import { raiseBoot } from './data-folder.js';
 import { type EngineFolder, engineOf, suspectEngine } from './engine-life.js';
 import { nodeView, type ProcessFigures } from './info.js';
-import { boundHeapGrowth, openTablesMax } from './memory-bounds.js';
+import { boundHeapGrowth, heapBytesLacking, openTablesMax } from './memory-bounds.js';
 import { nodeMetrics } from './metrics.js';
 import { type Identity, Node, type NodeWorld } from './node.js';
 import { requireFreePort } from './port-check.js';
 import type { Port } from './session.js';
 
+const MIB = 1024 * 1024;
 /** How long a stopping node tries to hand its leaderships over. */
 const RESIGN_MS = 2000;
 const CONNECTIONS_LEFT_CHECK_MS = 50;
@@ -52,6 +54,7 @@ export async function runNode(config: NodeConfig, disk = realDisk(config)): Prom
   const { boot } = await admitDataFolder(config, addressOf(config));
   const folder = await openProcessFolder({ ...config, process: config.name });
   const env = systemEnv(folder.log);
+  warnOfSmallHeap(config, env);
   const endBound = boundHeapGrowth(env, config.poolBytes);
   const fatal = (why: unknown): void => {
     // Only what is given up because the process stops is told so; it is in the binlog, or was promised to nobody.
@@ -80,6 +83,17 @@ export async function runNode(config: NodeConfig, disk = realDisk(config)): Prom
   await running.stop();
   endBound();
   await folder.close();
+}
+
+function warnOfSmallHeap(config: NodeConfig, env: Env): void {
+  const { heap_size_limit: limitBytes } = getHeapStatistics();
+  const lackingBytes = heapBytesLacking(config, limitBytes);
+  if (lackingBytes === 0) return;
+  env.log.warn('the heap is too small for the pool: V8 ends the process when it is full', {
+    poolBytes: config.poolBytes,
+    heapBytesMax: limitBytes,
+    remedy: `pool-bytes, or NODE_OPTIONS=--max-old-space-size=${Math.ceil((limitBytes + lackingBytes) / MIB)}`,
+  });
 }
 
 export function realDisk({ dataDir, poolBytes }: NodeConfig): NodeDisk {

@@ -65,7 +65,7 @@ export interface Pinned {
 }
 
 /** What a map entry, a cell, and a page's objects cost beside its strings; measured, rounded up. */
-const PAGE_OVERHEAD_BYTES = 608;
+const PAGE_OVERHEAD_BYTES = 480;
 const ROW_OVERHEAD_BYTES = 16;
 
 /** Under which a page is pinned; no key's name holds its first character. */

@@ -6,6 +6,7 @@
  * got long here goes to pages, and stays there. Pages of zeros are written like others: a page that is nowhere is a broken state.
  */
 import type { Life, LongString } from './body.js';
+import { bytesOf, closed } from './byte-list.js';
 import type { EditableText, Text } from './doors.js';
 import type { EditHost, ReadHost } from './editors.js';
 import type { PageOfLife } from './page-pool.js';
@@ -166,13 +167,13 @@ function overwritten(host: PageEditor, old: LongString, at: number, bytes: Buffe
 
 /** What a page of a long string is, as the pool and the engine know pages. */
 function pageOf(chunk: Buffer): TreePage {
-  return { kind: 'leaf', width: 1, strings: { bytes: chunk, ends: [chunk.length] } };
+  return { kind: 'leaf', width: 1, strings: closed({ bytes: chunk, ends: [chunk.length] }) };
 }
 
 function chunkAt(host: PageReader, life: Life, page: PageNumber): Buffer {
   const content = host.readPage({ life, page });
   if (content.kind !== 'leaf') throw new Error(`page ${page} is no piece of a string`);
-  return content.strings.bytes;
+  return bytesOf(content.strings);
 }
 
 function prefetch(host: PageReader, life: Life, pages: readonly PageNumber[]): void {

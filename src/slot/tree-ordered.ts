@@ -1,8 +1,8 @@
 /**
  * A tree of keys in bytewise order, each with a value: hash, set, sorted set, stream.
  *
- * It lives as long as one run: `root` is what the run's record must keep. Bytes given in are copied; bytes given out alias pages,
- * and stay as they are. Ranks are from 0, ranges of ranks without their end; a range must not be read on after a change.
+ * It lives as long as one run: `root` is what the run's record must keep. Bytes given in are copied; those given out are never
+ * changed. Ranks are from 0, ranges of ranks without their end; a range must not be read on after a change.
  */
 import { invariant } from '../assert.js';
 import { type ByteList, listOf, stringAt } from './byte-list.js';

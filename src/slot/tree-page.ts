@@ -16,14 +16,17 @@ import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
 import {
   type ByteList,
   bytesBetween,
+  closed,
   compareAt,
   compareWithin,
   joinLists,
   type ListSlice,
   listOf,
   NO_BYTES,
+  type OpenList,
   sameList,
   sameNumbers,
+  trimmed,
 } from './byte-list.js';
 
 /** From 1 to 2^32 - 1; 0 stands for no page. */
@@ -177,10 +180,12 @@ export function encodePage(page: TreePage): Buffer {
     out.varint(end - start);
     start = end;
   }
-  return out.raw(strings?.bytes ?? NO_BYTES).finish();
+  if (typeof strings?.bytes === 'string') out.characters(strings.bytes);
+  else if (strings !== undefined) out.raw(strings.bytes);
+  return out.finish();
 }
 
-/** The strings alias `bytes`, so that the page should be alone in its memory. Throws FormatError on anything that encodePage does not write. */
+/** Throws FormatError on anything that encodePage does not write. */
 export function decodePage(bytes: Buffer): TreePage {
   const input = new ByteReader(bytes);
   const version = input.u8();
@@ -193,7 +198,8 @@ export function decodePage(bytes: Buffer): TreePage {
     const width = kind === 0 ? 1 : 2;
     const strings = readStrings(input, rows * width);
     input.end();
-    return checkedLeaf({ kind: 'leaf', width, strings });
+    if (width === 2) checkOrder(strings, 2, rows);
+    return { kind: 'leaf', width, strings: closed(strings) };
   }
   const children: PageNumber[] = [];
   const counts: number[] = [];
@@ -203,7 +209,7 @@ export function decodePage(bytes: Buffer): TreePage {
   }
   const separators = kind === 2 ? undefined : readStrings(input, rows);
   input.end();
-  return checkedInner({ kind: 'inner', children, counts, separators });
+  return innerOf(children, counts, separators);
 }
 
 function kindCode(page: TreePage): number {
@@ -216,35 +222,34 @@ function stringsOf(page: TreePage): ByteList | undefined {
 }
 
 /** A length takes a byte at least, so that a count from a damaged source costs nothing. */
-function readStrings(input: ByteReader, count: number): ByteList {
+function readStrings(input: ByteReader, count: number): OpenList {
   const ends: number[] = [];
   let end = 0;
   for (let i = 0; i < count; i++) {
     end += input.varint();
     ends.push(end);
   }
-  return { bytes: input.raw(end), ends };
+  return { bytes: input.raw(end), ends: trimmed(ends) };
 }
 
-function checkedLeaf(leaf: LeafPage): LeafPage {
-  if (leaf.width === 2) checkOrder(leaf.strings, 2, rowsOf(leaf));
-  return leaf;
-}
-
-function checkedInner(page: InnerPage): InnerPage {
-  for (const child of page.children) {
+function innerOf(
+  children: readonly PageNumber[],
+  counts: readonly number[],
+  separators: OpenList | undefined,
+): InnerPage {
+  for (const child of children) {
     if (child === 0 || child > PAGE_NUMBER_MAX) throw new FormatError(`page number ${child}`);
   }
-  if (page.counts.includes(0)) throw new FormatError('a child without entries');
+  if (counts.includes(0)) throw new FormatError('a child without entries');
+  const page: InnerPage = { kind: 'inner', children, counts, separators: separators && closed(separators) };
   if (!Number.isSafeInteger(countOf(page))) throw new FormatError('more entries than can be counted');
-  const { separators } = page;
   if (separators === undefined) return page;
   if (separators.ends[0] !== 0) throw new FormatError('a separator before the first child');
-  checkOrder(separators, 1, page.children.length);
+  checkOrder(separators, 1, children.length);
   return page;
 }
 
-function checkOrder(list: ByteList, width: number, rows: number): void {
+function checkOrder(list: OpenList, width: number, rows: number): void {
   for (let i = 1; i < rows; i++) {
     if (compareWithin(list, (i - 1) * width, i * width) >= 0) {
       throw new FormatError(`rows ${i - 1} and ${i} out of order`);

@@ -6,7 +6,7 @@
  * no more than the inner pages each time.
  */
 import { invariant } from '../assert.js';
-import type { ByteList } from './byte-list.js';
+import { type OpenList, opened } from './byte-list.js';
 import { aimAtRank, descend, type Pages, prefetchAll, type TreeRoot } from './tree.js';
 import { type InnerPage, type LeafPage, rowsOf } from './tree-page.js';
 
@@ -42,11 +42,11 @@ export function* entriesOf<T>(
   from: number,
   to: number,
   direction: Direction,
-  entryAt: (strings: ByteList, row: number) => T,
+  entryAt: (strings: OpenList, row: number) => T,
 ): Generator<T> {
   const { root } = tree;
   for (const rows of leavesOf(pages, root, Math.max(0, from), Math.min(to, root.count), direction)) {
-    const { strings } = rows.leaf;
+    const strings = opened(rows.leaf.strings);
     const start = direction === 1 ? rows.from : rows.to - 1;
     for (let row = start; row >= rows.from && row < rows.to; row += direction) {
       invariant(tree.root === root, 'a tree was changed under its reader');

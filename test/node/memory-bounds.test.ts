@@ -1,7 +1,7 @@
 /** What a node's memory takes beside its pool follows from the pool. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { heapGrowthPercent, openTablesMax } from '../../src/node/memory-bounds.js';
+import { heapBytesLacking, heapGrowthPercent, openTablesMax } from '../../src/node/memory-bounds.js';
 import { run } from '../cluster/processes.js';
 
 const MIB = 1024 * 1024;
@@ -23,6 +23,14 @@ test('a small heap may grow by 96 to 192 MiB, as the pool is; a large one by two
   assert.equal(heapGrowthPercent(96 * MIB, small), 100);
   assert.equal(heapGrowthPercent(240 * MIB, small), 40);
   assert.equal(heapGrowthPercent(1000 * MIB, small), 40);
+});
+
+test('a heap that the pool would fill is told before it is full', () => {
+  const usual = { poolBytes: 1024 * MIB, dirtyBytesMax: 256 * MIB };
+  assert.equal(heapBytesLacking(usual, 4144 * MIB), 0);
+  assert.equal(heapBytesLacking(usual, 1024 * MIB), 768 * MIB);
+  assert.equal(heapBytesLacking({ ...usual, poolBytes: 8192 * MIB }, 4144 * MIB), 4816 * MIB);
+  assert.equal(heapBytesLacking({ poolBytes: 256 * MIB, dirtyBytesMax: 256 * MIB }, 512 * MIB), 384 * MIB);
 });
 
 test('this V8 knows the flag that bounds the heap: of one that it does not know it says nothing', async () => {
