@@ -5,8 +5,8 @@
  * Without a map of names: whoever puts a new version of a cell knows the one before it, and that one knows where it stands. A look-up by
  * name costs as much as the rest of a small write, and a map for each hash slot is one for each cell.
  */
-import { type Cell, cellBytes } from './cell.js';
-import { keyOf, placeOf, positionOf } from './keys.js';
+import { type Cell, cellBytes, placedHash14, placeOfCell } from './cell.js';
+import { positionOf } from './keys.js';
 
 /** Hash slots of a range, as a power of two. */
 const RANGE_BITS = 5;
@@ -18,8 +18,7 @@ export class DirtyCells {
 
   /** Adds the newest version of a key's cell; `before` is the one that it replaces in memory. */
   put(cell: Cell, before: Cell | undefined): void {
-    cell.place ??= placeOf(keyOf(cell.name));
-    const cells = this.rangeOf(cell.place.hash14 >>> RANGE_BITS);
+    const cells = this.rangeOf(placedHash14(cell) >>> RANGE_BITS);
     const at = before?.dirtyAt;
     this.bytes += cellBytes(cell);
     if (at !== undefined && cells[at] === before) {
@@ -35,7 +34,7 @@ export class DirtyCells {
 
   has(cell: Cell): boolean {
     if (cell.dirtyAt === undefined) return false;
-    return this.ranges.get(cell.place!.hash14 >>> RANGE_BITS)?.[cell.dirtyAt] === cell;
+    return this.ranges.get(cell.hash14 >>> RANGE_BITS)?.[cell.dirtyAt] === cell;
   }
 
   *[Symbol.iterator](): Iterator<Cell> {
@@ -47,7 +46,7 @@ export class DirtyCells {
     const first = Math.floor(position / 4294967296) >>> RANGE_BITS;
     for (const [range, cells] of this.ranges) {
       if (range < first) continue;
-      for (const cell of cells) if (range > first || positionOf(cell.place!) >= position) yield cell;
+      for (const cell of cells) if (range > first || positionOf(placeOfCell(cell)) >= position) yield cell;
     }
   }
 

@@ -10,7 +10,7 @@ import { ByteReader, ByteWriter, FormatError } from '../bytes.js';
 import type { Configuration } from '../raft/message.js';
 import type { LongString } from './body.js';
 import { decodeBody, decodeLongString, encodeBody, encodeLongString } from './body-codec.js';
-import type { KeptRecord, KeptText } from './cell.js';
+import type { KeptRecord } from './cell.js';
 import { decodeList } from './entry.js';
 import type { KeyRecord } from './txn.js';
 
@@ -31,7 +31,8 @@ export interface StateMeta {
 }
 
 export function encodeRecord(record: KeptRecord): Buffer {
-  if (record.kind === 'text') return encodeText(record);
+  if (typeof record === 'string') return encodeText(record, undefined);
+  if (record.kind === 'text') return encodeText(record.text, record.expireAtMs);
   const expires = record.expireAtMs !== undefined;
   const short = record.kind === 'string' && Buffer.isBuffer(record.value) ? record.value : undefined;
   const isLong = record.kind === 'string' && short === undefined;
@@ -47,7 +48,7 @@ export function encodeRecord(record: KeptRecord): Buffer {
   return out.finish();
 }
 
-function encodeText({ text, expireAtMs }: KeptText): Buffer {
+function encodeText(text: string, expireAtMs: number | undefined): Buffer {
   const headBytes = expireAtMs === undefined ? 3 : 11;
   const out = Buffer.allocUnsafe(headBytes + text.length);
   out[0] = VERSION;

@@ -13,7 +13,7 @@ import { invariant } from '../assert.js';
 import { ownBytes } from '../bytes.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import { BODY_LIMITS, type BodyLimits, type Life } from './body.js';
-import { type Cell, cellBytes, type KeptRecord, keep } from './cell.js';
+import { type Cell, cellBytes, expiryOf, type KeptRecord, keep, makeCell, placeOfCell } from './cell.js';
 import { DirtyCells } from './dirty.js';
 import { type Due, type DueVerdict, EXPIRIES_KEPT, ExpiryWindow } from './expiry.js';
 import { loadExpiry, readExpiries } from './expiry-index.js';
@@ -132,14 +132,8 @@ export class SlotState {
     if (before?.record === undefined && record === undefined) return;
     const life = lifeOf(before?.record);
     if (life !== undefined && !kept.has(life.name)) this.pages.retire(life);
-    const cell: Cell = {
-      name: before?.name ?? name,
-      record: record && keep(record),
-      place: before?.place,
-      storedExpireAtMs: before?.storedExpireAtMs,
-      dirtyAt: undefined,
-    };
-    this.keys += (record ? 1 : 0) - (before?.record ? 1 : 0);
+    const cell = makeCell(before?.name ?? name, record && keep(record), before?.storedExpireAtMs, before);
+    this.keys += (record === undefined ? 0 : 1) - (before?.record === undefined ? 0 : 1);
     if (record?.expireAtMs !== undefined) this.expiry.added(dueOf(record.expireAtMs, name));
     this.cellsBytes += cellBytes(cell) - (before ? cellBytes(before) : 0);
     this.cells.set(name, cell);
@@ -160,7 +154,7 @@ export class SlotState {
   judgeDue = (due: Due): DueVerdict => {
     const cell = this.cells.get(nameOf(due.key));
     if (cell === undefined) return this.complete ? 'stale' : 'unknown';
-    return cell.record?.expireAtMs === due.expireAtMs ? 'due' : 'stale';
+    return expiryOf(cell.record) === due.expireAtMs ? 'due' : 'stale';
   };
 
   /** Brings records into memory; a key that got a cell meanwhile keeps it. */
@@ -201,7 +195,8 @@ export class SlotState {
 
   private *unwrittenExpiries(): Iterable<Due> {
     for (const { name, record } of this.unwritten(0)) {
-      if (record?.expireAtMs !== undefined) yield dueOf(record.expireAtMs, name);
+      const expireAtMs = expiryOf(record);
+      if (expireAtMs !== undefined) yield dueOf(expireAtMs, name);
     }
   }
 
@@ -232,7 +227,7 @@ export class SlotState {
     for (const written of frozen.cells) {
       const current = this.cells.get(written.name);
       if (current === undefined) continue;
-      current.storedExpireAtMs = written.record?.expireAtMs;
+      current.storedExpireAtMs = expiryOf(written.record);
       // The dead are forgotten where their absence is known anyway.
       if (current === written && written.record === undefined && this.complete) this.drop(current);
     }
@@ -283,7 +278,7 @@ export class SlotState {
 
   private install(name: string, record: KeptRecord | undefined, stored: number | undefined): void {
     if (this.complete && record === undefined) return;
-    const cell: Cell = { name, record, place: undefined, storedExpireAtMs: stored, dirtyAt: undefined };
+    const cell = makeCell(name, record, stored);
     this.cells.set(name, cell);
     this.cellsBytes += cellBytes(cell);
   }
@@ -296,7 +291,7 @@ export class SlotState {
 
 /** The life that a record's pages belong to. */
 export function lifeOf(record: KeptRecord | undefined): Life | undefined {
-  if (record === undefined || record.kind === 'text') return undefined;
+  if (record === undefined || typeof record === 'string' || record.kind === 'text') return undefined;
   if (record.kind === 'string') return Buffer.isBuffer(record.value) ? undefined : record.value.life;
   return record.body.form === 'paged' ? record.body.life : undefined;
 }
@@ -309,16 +304,16 @@ function dueOf(expireAtMs: number, name: string): Due {
 /** The engine writes of one dirty cell of state `stateId`. */
 export function writesOf(stateId: number, cell: Cell): EngineWrite[] {
   const key = keyOf(cell.name);
-  cell.place ??= placeOf(key);
-  const row = recordKey(stateId, cell.place, key);
+  const row = recordKey(stateId, placeOfCell(cell), key);
   const writes: EngineWrite[] = [];
   const { record, storedExpireAtMs } = cell;
-  if (storedExpireAtMs !== undefined && storedExpireAtMs !== record?.expireAtMs) {
+  const expireAtMs = expiryOf(record);
+  if (storedExpireAtMs !== undefined && storedExpireAtMs !== expireAtMs) {
     writes.push({ kind: 'delete', key: expiryKey(stateId, storedExpireAtMs, key) });
   }
   if (record === undefined) return [...writes, { kind: 'delete', key: row }];
-  if (record.expireAtMs !== undefined && record.expireAtMs !== storedExpireAtMs) {
-    writes.push({ kind: 'put', key: expiryKey(stateId, record.expireAtMs, key), value: EMPTY });
+  if (expireAtMs !== undefined && expireAtMs !== storedExpireAtMs) {
+    writes.push({ kind: 'put', key: expiryKey(stateId, expireAtMs, key), value: EMPTY });
   }
   writes.push({ kind: 'put', key: row, value: encodeRecord(record) });
   return writes;

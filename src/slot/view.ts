@@ -7,7 +7,7 @@
 
 import type { Engine } from '../storage/engine.js';
 import type { BodyLimits, Life } from './body.js';
-import { type Cell, given, type KeptRecord } from './cell.js';
+import { type Cell, expiryOf, given, type KeptRecord, kindOf, placeOfCell, textOf } from './cell.js';
 import type { Fields, Items, Sorted, Text } from './doors.js';
 import { readFields, readItems, readSorted } from './editors.js';
 import { keyOf, nameOf, parseRecordKey, positionOf, recordRangeEnd, recordRangeStart } from './keys.js';
@@ -75,7 +75,7 @@ export abstract class BaseView implements View, PageReader {
   /** Nothing of the state is seen, only the overlay: the run cleared the slot. */
   protected abstract readonly hidesStored: boolean;
   /** A key whose time has come was met. */
-  protected abstract metDead(key: Buffer, record: Pick<KeyRecord, 'expireAtMs'>): void;
+  protected abstract metDead(key: Buffer, record: KeptRecord): void;
 
   shortText(_key: Buffer): string | undefined {
     return undefined;
@@ -154,8 +154,9 @@ export abstract class BaseView implements View, PageReader {
     return cell === 'absent' ? undefined : cell.record;
   }
 
-  protected isDead(record: Pick<KeyRecord, 'expireAtMs'>): boolean {
-    return record.expireAtMs !== undefined && record.expireAtMs <= this.nowMs;
+  protected isDead(record: KeptRecord): boolean {
+    const expireAtMs = expiryOf(record);
+    return expireAtMs !== undefined && expireAtMs <= this.nowMs;
   }
 
   /** What the engine's page holds, under what memory knows better. */
@@ -163,7 +164,7 @@ export abstract class BaseView implements View, PageReader {
     const found = new Map<string, Found>();
     for (const row of this.hidesStored ? [] : range.rows) found.set(nameOf(row.key), row);
     const lay = (cell: Cell): void => {
-      const position = positionOf(cell.place!);
+      const position = positionOf(placeOfCell(cell));
       if (position < from || (range.next !== undefined && position >= range.next)) return;
       if (cell.record === undefined) found.delete(cell.name);
       else found.set(cell.name, { position, key: keyOf(cell.name), record: cell.record });
@@ -180,7 +181,7 @@ export abstract class BaseView implements View, PageReader {
       if (keys.length >= count && position !== previous) return { keys, next: position };
       previous = position;
       if (this.isDead(record)) this.metDead(key, record);
-      else keys.push({ key, kind: record.kind === 'text' ? 'string' : record.kind });
+      else keys.push({ key, kind: kindOf(record) });
     }
     return { keys, next: rangeNext };
   }
@@ -207,12 +208,12 @@ export class ReadView extends BaseView {
 
   get(key: Buffer): KeyRecord | undefined {
     const record = this.live(key);
-    return record && given(record);
+    return record === undefined ? undefined : given(record);
   }
 
   override shortText(key: Buffer): string | undefined {
     const record = this.live(key);
-    return record?.kind === 'text' ? record.text : undefined;
+    return record === undefined ? undefined : textOf(record);
   }
 
   private live(key: Buffer): KeptRecord | undefined {
@@ -234,8 +235,8 @@ export class ReadView extends BaseView {
     return undefined;
   }
 
-  protected override metDead(_key: Buffer, { expireAtMs }: Pick<KeyRecord, 'expireAtMs'>): void {
-    if (expireAtMs! > this.stampedMs) this.wantClock();
+  protected override metDead(_key: Buffer, record: KeptRecord): void {
+    if (expiryOf(record)! > this.stampedMs) this.wantClock();
   }
 
   private wantClock(): never {

@@ -6,11 +6,11 @@
  */
 import { invariant } from '../assert.js';
 import { type Life, lifeOfNumbers } from './body.js';
-import { type Cell, given, type KeptRecord } from './cell.js';
+import { type Cell, given, type KeptRecord, makeCell } from './cell.js';
 import type { EditableFields, EditableItems, EditableSorted, EditableText } from './doors.js';
 import { copyKey, editFields, editItems, editSorted } from './editors.js';
 import { Effects } from './effects.js';
-import { keyOf, nameOf, placeOf } from './keys.js';
+import { nameOf, placeOf } from './keys.js';
 import type { PageOfLife } from './page-pool.js';
 import type { PageEditor } from './paged.js';
 import { lifeOf, type SlotState } from './state.js';
@@ -66,7 +66,7 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
 
   get(key: Buffer): KeyRecord | undefined {
     const record = this.live(key, nameOf(key));
-    return record && given(record);
+    return record === undefined ? undefined : given(record);
   }
 
   put(key: Buffer, record: KeyRecord): void {
@@ -196,13 +196,7 @@ export class WriteTxn extends BaseView implements Txn, PageEditor {
   protected override overlay(): Iterable<Cell> {
     const cells: Cell[] = [];
     this.effects.each((record, name) => {
-      cells.push({
-        name,
-        record,
-        place: placeOf(keyOf(name)),
-        storedExpireAtMs: undefined,
-        dirtyAt: undefined,
-      });
+      cells.push(makeCell(name, record, undefined));
     });
     return cells;
   }

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { stateMachine } from '../../src/commands/state-machine.js';
 import { type Random, seededRandom } from '../../src/random.js';
 import type { BodyLimits } from '../../src/slot/body.js';
+import { given } from '../../src/slot/cell.js';
 import type { CheckpointSettings } from '../../src/slot/checkpoint.js';
 import { type CommandGroup, decodeEntry } from '../../src/slot/entry.js';
 import type { StateMachine } from '../../src/slot/machine.js';
@@ -373,10 +374,11 @@ test('a command on cold pages runs again as often as its trees are deep, and not
   };
   const names = Array.from({ length: 2000 }, (_, i) => `m${i}`);
   await run(`zadd z ${names.map((name, i) => `${i} ${name}`).join(' ')}`, `rpush l ${names.join(' ')}`);
-  const record = home.state.find('z');
-  assert.ok(record !== undefined && record !== 'absent' && record.record?.kind === 'zset');
-  assert.ok(record.record.body.form === 'paged');
-  const [members, scores] = record.record.body.roots;
+  const cell = home.state.find('z');
+  assert.ok(cell !== undefined && cell !== 'absent' && cell.record !== undefined);
+  const record = given(cell.record);
+  assert.ok(record.kind === 'zset' && record.body.form === 'paged');
+  const [members, scores] = record.body.roots;
   const depth = Math.max(members!.height, scores!.height);
   const some = names.filter((_, i) => i % 40 === 7);
   // One load for the key's record, and both trees on the way.

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Random, seededRandom } from '../../src/random.js';
+import { given } from '../../src/slot/cell.js';
 import type { CommandEntry, CommandGroup } from '../../src/slot/entry.js';
 import { decodeEntry } from '../../src/slot/entry.js';
 import { hash32 } from '../../src/slot/keys.js';
@@ -312,4 +313,21 @@ test('a record that was read before it was changed, written and evicted is not t
   arrive();
   await home.bag.until(loading);
   assert.equal(await home.read('get a'), 'new@never');
+});
+
+test('an empty string is a value: counted, found, written and read again', async () => {
+  const home = new Home(seededRandom(1));
+  await home.open();
+  const empty = { kind: 'string', value: Buffer.alloc(0), expireAtMs: undefined } as const;
+  for (let times = 0; times < 2; times++) home.state.publish('k', empty);
+  assert.equal(home.state.keys, 1);
+  await home.bag.until(home.checkpointer.round());
+  home.state.evict(0);
+  assert.equal(home.state.find('k'), undefined, 'only the engine knows');
+  await home.bag.until(home.state.load([Buffer.from('k')]));
+  const cell = home.state.find('k');
+  assert.ok(cell !== undefined && cell !== 'absent' && cell.record !== undefined);
+  assert.deepEqual(given(cell.record), empty);
+  home.state.publish('k', undefined);
+  assert.equal(home.state.keys, 0);
 });
