@@ -109,18 +109,19 @@ function copyBytes(from: string | Buffer, start: number, end: number, to: Buffer
 }
 
 /** Bytewise: negative where string `i` is before `key`, 0 where they are equal. */
-export function compareAt({ bytes, ends }: ByteList, i: number, key: Buffer): number {
-  const start = i === 0 ? 0 : ends[i - 1]!;
-  const end = ends[i]!;
+export function compareAt(list: ByteList, i: number, key: Buffer): number {
+  const { bytes } = list;
+  const start = startOf(list, i);
+  const end = list.ends[i]!;
   return typeof bytes === 'string'
     ? compareText(bytes, start, end, key)
     : compareBytes(bytes, start, end, key, 0, key.length);
 }
 
 /** The same for two strings of one list. */
-export function compareWithin({ bytes, ends }: OpenList, i: number, j: number): number {
-  const start = (at: number): number => (at === 0 ? 0 : ends[at - 1]!);
-  return compareBytes(bytes, start(i), ends[i]!, bytes, start(j), ends[j]!);
+export function compareWithin(list: OpenList, i: number, j: number): number {
+  const { bytes, ends } = list;
+  return compareBytes(bytes, startOf(list, i), ends[i]!, bytes, startOf(list, j), ends[j]!);
 }
 
 function compareText(text: string, start: number, end: number, key: Buffer): number {
