@@ -7,7 +7,7 @@ import { SNAPSHOT_CHUNK_BYTES_MAX } from '../slot/snapshot-codec.js';
 import type { NodeSettings } from './settings.js';
 
 const port = z.int().min(0).max(65535);
-const MIB = 1 << 20;
+export const MIB = 1 << 20;
 const bytes = (least: number, fallback: number) => z.int().min(least).default(fallback);
 const ms = (least: number, fallback: number) => z.int().min(least).max(3_600_000).default(fallback);
 
@@ -141,6 +141,11 @@ const PULSE_MS = 300;
 /** An election takes a few round trips and two syncs; on a loaded machine that is tens of milliseconds. */
 const CAMPAIGN_STAGGER_MS = 150;
 
+/** What is dirty is in memory beside the pool, so a small pool keeps it small, too. */
+export function dirtyBytesBound(config: Pick<NodeConfig, 'dirtyBytesMax' | 'poolBytes'>): number {
+  return Math.min(config.dirtyBytesMax, config.poolBytes / 2);
+}
+
 export function settingsOf(config: NodeConfig): NodeSettings {
   return {
     tickMs: TICK_MS,
@@ -187,9 +192,8 @@ export function settingsOf(config: NodeConfig): NodeSettings {
       checkpointIntervalMs: config.checkpointIntervalMs,
       checkpointBytesMax: config.checkpointBytesMax,
       checkpointSliceCells: 500,
-      // What is dirty is in memory beside the pool, so a small pool keeps it small, too.
       dirtyBytesTarget: Math.min(config.dirtyBytesTarget, config.poolBytes / 4),
-      dirtyBytesMax: Math.min(config.dirtyBytesMax, config.poolBytes / 2),
+      dirtyBytesMax: dirtyBytesBound(config),
     },
     binlog: {
       segmentBytes: config.segmentBytes,

@@ -3,6 +3,7 @@
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import type { Env, Timer } from '../env.js';
+import { dirtyBytesBound, type NodeConfig } from './config.js';
 
 /** Index and filter of one of the engine's tables, where its rows are small. */
 const TABLE_MEMORY_BYTES = 128 * 1024;
@@ -24,10 +25,10 @@ const HEAP_REST_BYTES = 512 * 1024 * 1024;
  * limit is too small for the pool; 0: it isn't.
  */
 export function heapBytesLacking(
-  { poolBytes, dirtyBytesMax }: { readonly poolBytes: number; readonly dirtyBytesMax: number },
+  config: Pick<NodeConfig, 'dirtyBytesMax' | 'poolBytes'>,
   limitBytes: number,
 ): number {
-  const wantedBytes = poolBytes + Math.min(dirtyBytesMax, poolBytes / 2) + HEAP_REST_BYTES;
+  const wantedBytes = config.poolBytes + dirtyBytesBound(config) + HEAP_REST_BYTES;
   return Math.max(0, wantedBytes - limitBytes);
 }
 

@@ -25,7 +25,7 @@ import { nodeFiles } from '../storage/node-files.js';
 import { openSteadyEngine } from '../storage/steady-engine.js';
 import { systemEnv } from '../system-env.js';
 import { addressOf, admitDataFolder, type Ports, portsOf } from './admission.js';
-import { type NodeConfig, settingsOf } from './config.js';
+import { MIB, type NodeConfig, settingsOf } from './config.js';
 import { raiseBoot } from './data-folder.js';
 import { type EngineFolder, engineOf, suspectEngine } from './engine-life.js';
 import { nodeView, type ProcessFigures } from './info.js';
@@ -35,7 +35,6 @@ import { type Identity, Node, type NodeWorld } from './node.js';
 import { requireFreePort } from './port-check.js';
 import type { Port } from './session.js';
 
-const MIB = 1024 * 1024;
 /** How long a stopping node tries to hand its leaderships over. */
 const RESIGN_MS = 2000;
 const CONNECTIONS_LEFT_CHECK_MS = 50;
@@ -92,7 +91,7 @@ function warnOfSmallHeap(config: NodeConfig, env: Env): void {
   env.log.warn('the heap is too small for the pool: V8 ends the process when it is full', {
     poolBytes: config.poolBytes,
     heapBytesMax: limitBytes,
-    remedy: `pool-bytes, or NODE_OPTIONS=--max-old-space-size=${Math.ceil((limitBytes + lackingBytes) / MIB)}`,
+    remedy: `a smaller pool-bytes, or NODE_OPTIONS=--max-old-space-size=${Math.ceil((limitBytes + lackingBytes) / MIB)}`,
   });
 }
 
