@@ -89,7 +89,7 @@ export const nodeConfigSchema = z.object({
     'entries of one slot sent to one follower and not acknowledged',
   ),
   logMemoryBytesMax: bytes(1024, 16 * MIB).describe(
-    'applied entries kept in memory for followers; the slots of the node share it. Small ones take twice what they count',
+    'applied entries kept in memory for followers, or a 64th of the pool; the slots of the node share it. Small ones take twice what they count',
   ),
   logTailBytes: bytes(1024, 512 * MIB).describe(
     'applied entries kept on disk for followers that lag; the slots of the node share it',
@@ -146,6 +146,11 @@ export function dirtyBytesBound(config: Pick<NodeConfig, 'dirtyBytesMax' | 'pool
   return Math.min(config.dirtyBytesMax, config.poolBytes / 2);
 }
 
+/** A small pool is short of memory, and what followers ask for is in the file as well. */
+export function logMemoryBytesBound(config: Pick<NodeConfig, 'logMemoryBytesMax' | 'poolBytes'>): number {
+  return Math.min(config.logMemoryBytesMax, Math.max(4 * MIB, config.poolBytes / 64));
+}
+
 export function settingsOf(config: NodeConfig): NodeSettings {
   return {
     tickMs: TICK_MS,
@@ -163,7 +168,7 @@ export function settingsOf(config: NodeConfig): NodeSettings {
         inflightBytesMax: config.inflightBytesMax,
         proposalBytesMax: config.proposalBytesMax,
         uncommittedBytesMax: config.uncommittedBytesMax,
-        memoryBytesMax: config.logMemoryBytesMax,
+        memoryBytesMax: logMemoryBytesBound(config),
         reads: config.reads,
         // On the grid of the heartbeats, which tell of it for nothing.
         commitNoticeMs: config.heartbeatMs,

@@ -12,8 +12,8 @@ import type { Env } from '../env.js';
 import { isDamage } from '../storage/damage.js';
 import type { Engine } from '../storage/engine.js';
 import { openEngineFolder, putEngineAside, scrubTables } from '../storage/engine-folder.js';
-import { namesIn, tablesIn } from '../storage/level-check.js';
-import { FEW_TABLES, type LevelEngineOptions } from '../storage/level-engine.js';
+import { tableBytes } from '../storage/level-check.js';
+import { type LevelEngineOptions, MAPPED_BYTES_MAX } from '../storage/level-engine.js';
 import { lowerCompaction, useUpMaps } from '../storage/level-process.js';
 import { DAMAGE_FILE } from './damaged-replicas.js';
 
@@ -53,8 +53,8 @@ export function engineOf(
   const unmap = (): Promise<void> =>
     useUpMaps(aside).catch(warnOf('tables of the engine are mapped into memory'));
   const open = async (suspect: boolean): Promise<Engine> => {
-    if (tablesIn(await namesIn(path)).length > FEW_TABLES) await unmap();
-    const { engine, unchecked } = await openEngineFolder(path, { ...options, onManyTables: unmap, suspect });
+    if ((await tableBytes(path)) > MAPPED_BYTES_MAX) await unmap();
+    const { engine, unchecked } = await openEngineFolder(path, { ...options, onLargeTables: unmap, suspect });
     void scrub(unchecked).catch((why) => {
       if (isDamage(why)) env.log.error('the engine is damaged', { damage: why.message });
       fatal(why);

@@ -17,6 +17,17 @@ export function openTablesMax(poolBytes: number): number {
   return Math.max(OPEN_TABLES_MIN, Math.min(wanted, OPEN_TABLES_MAX));
 }
 
+const WRITE_BUFFER_BYTES_MIN = 16 * 1024 * 1024;
+const WRITE_BUFFER_BYTES_MAX = 64 * 1024 * 1024;
+
+/**
+ * Of the engine's memory table. LevelDB compacts what reads had to look past, however little it is: where much is read at random all that
+ * such a table became soon lies with the rest of the data, of which every part is written anew. So much is written, for each table.
+ */
+export function writeBufferBytes(poolBytes: number): number {
+  return Math.max(WRITE_BUFFER_BYTES_MIN, Math.min(Math.floor(poolBytes / 4), WRITE_BUFFER_BYTES_MAX));
+}
+
 /** What a node's heap holds beside records and pages. */
 const HEAP_REST_BYTES = 512 * 1024 * 1024;
 

@@ -29,7 +29,7 @@ import { MIB, type NodeConfig, settingsOf } from './config.js';
 import { raiseBoot } from './data-folder.js';
 import { type EngineFolder, engineOf, suspectEngine } from './engine-life.js';
 import { nodeView, type ProcessFigures } from './info.js';
-import { boundHeapGrowth, heapBytesLacking, openTablesMax } from './memory-bounds.js';
+import { boundHeapGrowth, heapBytesLacking, openTablesMax, writeBufferBytes } from './memory-bounds.js';
 import { nodeMetrics } from './metrics.js';
 import { type Identity, Node, type NodeWorld } from './node.js';
 import { requireFreePort } from './port-check.js';
@@ -96,7 +96,7 @@ function warnOfSmallHeap(config: NodeConfig, env: Env): void {
 }
 
 export function realDisk({ dataDir, poolBytes }: NodeConfig): NodeDisk {
-  const options = { openFilesMax: openTablesMax(poolBytes) };
+  const options = { openFilesMax: openTablesMax(poolBytes), writeBufferBytes: writeBufferBytes(poolBytes) };
   return { files: nodeFiles(dataDir), engine: (env, fatal) => engineOf(dataDir, options, env, fatal) };
 }
 

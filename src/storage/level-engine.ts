@@ -21,19 +21,22 @@ export interface LevelEngineOptions {
   readonly writeBufferBytes?: number;
   /** Tables that are kept open, each with its index and its filter in memory. */
   readonly openFilesMax?: number;
-  /** Told once, when there are more tables than `FEW_TABLES`; what is written after that waits until it resolves, which it must. */
-  readonly onManyTables?: () => Promise<void>;
+  /** Told once, when tables hold more than `MAPPED_BYTES_MAX`; what is written after that waits until it resolves, which it must. */
+  readonly onLargeTables?: () => Promise<void>;
 }
 
-/** LevelDB may map that many without harm (level-process.ts): 2 MiB each. */
-export const FEW_TABLES = 8;
-/** It is asked for its number of tables when it has taken this much more. */
+/** LevelDB may map tables of so much without harm (level-process.ts). */
+export const MAPPED_BYTES_MAX = 16 * 1024 * 1024;
+/** It is asked how large they are when it has taken this much more. */
 const LOOK_BYTES = 8 * 1024 * 1024;
-const LEVELS = 7;
+/** Before and behind all that is written. */
+const [FIRST_KEY, LAST_KEY] = [Buffer.from([0]), Buffer.alloc(16, 0xff)];
 
 const CACHE_BYTES = 8 * 1024 * 1024;
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 const OPEN_FILES_MAX = 512;
+/** Half as many in the tables' indexes, which are in memory, as LevelDB's own 4 KiB; a read costs the same (docs/performance.md). */
+const BLOCK_BYTES = 8 * 1024;
 /** Bytes that one iterator step reads ahead. */
 const ITERATOR_BYTES = 64 * 1024;
 
@@ -58,10 +61,11 @@ export async function openLevelEngine(path: string, options: LevelEngineOptions 
     cacheSize: options.cacheBytes ?? CACHE_BYTES,
     writeBufferSize: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
     maxOpenFiles: options.openFilesMax ?? OPEN_FILES_MAX,
+    blockSize: BLOCK_BYTES,
   });
   await database.open();
   if (isNew) await settle(database, path);
-  return new LevelEngine(database, options.onManyTables);
+  return new LevelEngine(database, options.onLargeTables);
 }
 
 class LevelEngine implements Engine {
@@ -72,7 +76,7 @@ class LevelEngine implements Engine {
 
   constructor(
     private readonly database: Database,
-    private onManyTables: (() => Promise<void>) | undefined,
+    private onLargeTables: (() => Promise<void>) | undefined,
   ) {
     this.reads = new ReadGatherer((keys) => database.getMany(keys as Buffer[], { snapshot: this.snapshot }));
   }
@@ -120,20 +124,18 @@ class LevelEngine implements Engine {
     }
     await native.write({ sync: options.sync });
     this.endSnapshot();
-    if (this.writtenBytes >= LOOK_BYTES) this.countTables();
+    if (this.writtenBytes >= LOOK_BYTES) await this.lookAtTables();
   }
 
-  private countTables(): void {
+  private async lookAtTables(): Promise<void> {
     this.writtenBytes = 0;
-    if (this.onManyTables === undefined) return;
-    let tables = 0;
-    for (let level = 0; level < LEVELS; level++)
-      tables += Number(this.database.getProperty(`leveldb.num-files-at-level${level}`));
-    if (tables <= FEW_TABLES) return;
-    this.pause = this.onManyTables().finally(() => {
+    if (this.onLargeTables === undefined) return;
+    const bytes = await this.database.approximateSize(FIRST_KEY, LAST_KEY);
+    if (bytes <= MAPPED_BYTES_MAX || this.onLargeTables === undefined) return;
+    this.pause = this.onLargeTables().finally(() => {
       this.pause = undefined;
     });
-    this.onManyTables = undefined;
+    this.onLargeTables = undefined;
   }
 
   iterate(range: EngineRange): EngineIterator {

@@ -1,7 +1,13 @@
 /** What a node's memory takes beside its pool follows from the pool. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { heapBytesLacking, heapGrowthPercent, openTablesMax } from '../../src/node/memory-bounds.js';
+import { logMemoryBytesBound } from '../../src/node/config.js';
+import {
+  heapBytesLacking,
+  heapGrowthPercent,
+  openTablesMax,
+  writeBufferBytes,
+} from '../../src/node/memory-bounds.js';
 import { run } from '../cluster/processes.js';
 
 const MIB = 1024 * 1024;
@@ -12,6 +18,25 @@ test('what open tables hold takes a quarter of the pool, within bounds', () => {
   assert.equal(openTablesMax(1024 * MIB) * TABLE_MEMORY_MIB, 256);
   assert.equal(openTablesMax(16 * MIB), 64, 'fewer than LevelDB needs for its work would help nobody');
   assert.equal(openTablesMax(1024 * 1024 * MIB), 8192);
+});
+
+test("the engine's memory table takes a quarter of the pool, within bounds", () => {
+  assert.equal(
+    writeBufferBytes(16 * MIB),
+    16 * MIB,
+    'LevelDB has two of them, and a pool of any size is written to',
+  );
+  assert.equal(writeBufferBytes(128 * MIB), 32 * MIB);
+  assert.equal(writeBufferBytes(1024 * MIB), 64 * MIB);
+});
+
+test('what is kept of the logs in memory is a 64th of a small pool, and some for each slot', () => {
+  const boundOf = (poolMib: number, logMib = 16): number =>
+    logMemoryBytesBound({ poolBytes: poolMib * MIB, logMemoryBytesMax: logMib * MIB });
+  assert.equal(boundOf(1024), 16 * MIB);
+  assert.equal(boundOf(512), 8 * MIB);
+  assert.equal(boundOf(16), 4 * MIB);
+  assert.equal(boundOf(16, 1), 1 * MIB, "the operator's own bound holds where it is smaller");
 });
 
 test('a small heap may grow by 96 to 192 MiB, as the pool is; a large one by two fifths', () => {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openLevelEngine } from '../../src/storage/level-engine.js';
 
-test('an engine that has many tables writes nothing until they need not be mapped: the one thread makes what uses up the maps', async (t) => {
+test('an engine that has large tables writes nothing until they need not be mapped: the one thread makes what uses up the maps', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'talus-level-engine-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   let resolve = (): void => {};
@@ -17,7 +17,7 @@ test('an engine that has many tables writes nothing until they need not be mappe
   let told = 0;
   const engine = await openLevelEngine(folder, {
     writeBufferBytes: 64 * 1024,
-    onManyTables: () => {
+    onLargeTables: () => {
       told++;
       return promise;
     },
