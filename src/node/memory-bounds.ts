@@ -25,7 +25,7 @@ const WRITE_BUFFER_BYTES_MAX = 64 * 1024 * 1024;
  * such a table became soon lies with the rest of the data, of which every part is written anew. So much is written, for each table.
  */
 export function writeBufferBytes(poolBytes: number): number {
-  return Math.max(WRITE_BUFFER_BYTES_MIN, Math.min(Math.floor(poolBytes / 4), WRITE_BUFFER_BYTES_MAX));
+  return Math.max(WRITE_BUFFER_BYTES_MIN, Math.min(Math.floor(poolBytes / 8), WRITE_BUFFER_BYTES_MAX));
 }
 
 /** What a node's heap holds beside records and pages. */

@@ -130,7 +130,8 @@ class LevelEngine implements Engine {
   private async lookAtTables(): Promise<void> {
     this.writtenBytes = 0;
     if (this.onLargeTables === undefined) return;
-    const bytes = await this.database.approximateSize(FIRST_KEY, LAST_KEY);
+    // It is being closed, maybe; what was written is.
+    const bytes = await this.database.approximateSize(FIRST_KEY, LAST_KEY).catch(() => 0);
     if (bytes <= MAPPED_BYTES_MAX || this.onLargeTables === undefined) return;
     this.pause = this.onLargeTables().finally(() => {
       this.pause = undefined;

@@ -20,13 +20,13 @@ test('what open tables hold takes a quarter of the pool, within bounds', () => {
   assert.equal(openTablesMax(1024 * 1024 * MIB), 8192);
 });
 
-test("the engine's memory table takes a quarter of the pool, within bounds", () => {
+test("the engine's memory table takes an eighth of the pool, within bounds", () => {
   assert.equal(
     writeBufferBytes(16 * MIB),
     16 * MIB,
     'LevelDB has two of them, and a pool of any size is written to',
   );
-  assert.equal(writeBufferBytes(128 * MIB), 32 * MIB);
+  assert.equal(writeBufferBytes(256 * MIB), 32 * MIB);
   assert.equal(writeBufferBytes(1024 * MIB), 64 * MIB);
 });
 
