@@ -89,7 +89,7 @@ export const nodeConfigSchema = z.object({
     'entries of one slot sent to one follower and not acknowledged',
   ),
   logMemoryBytesMax: bytes(1024, 16 * MIB).describe(
-    'applied entries kept in memory for followers, or a 64th of the pool; the slots of the node share it. Small ones take twice what they count',
+    'applied entries kept in memory for followers, no more than a 64th of the pool or 4 MiB; the slots of the node share it. Small ones take twice what they count',
   ),
   logTailBytes: bytes(1024, 512 * MIB).describe(
     'applied entries kept on disk for followers that lag; the slots of the node share it',

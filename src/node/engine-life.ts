@@ -12,8 +12,7 @@ import type { Env } from '../env.js';
 import { isDamage } from '../storage/damage.js';
 import type { Engine } from '../storage/engine.js';
 import { openEngineFolder, putEngineAside, scrubTables } from '../storage/engine-folder.js';
-import { tableBytes } from '../storage/level-check.js';
-import { type LevelEngineOptions, MAPPED_BYTES_MAX } from '../storage/level-engine.js';
+import type { LevelEngineOptions } from '../storage/level-engine.js';
 import { lowerCompaction, useUpMaps } from '../storage/level-process.js';
 import { DAMAGE_FILE } from './damaged-replicas.js';
 
@@ -53,7 +52,6 @@ export function engineOf(
   const unmap = (): Promise<void> =>
     useUpMaps(aside).catch(warnOf('tables of the engine are mapped into memory'));
   const open = async (suspect: boolean): Promise<Engine> => {
-    if ((await tableBytes(path)) > MAPPED_BYTES_MAX) await unmap();
     const { engine, unchecked } = await openEngineFolder(path, { ...options, onLargeTables: unmap, suspect });
     void scrub(unchecked).catch((why) => {
       if (isDamage(why)) env.log.error('the engine is damaged', { damage: why.message });

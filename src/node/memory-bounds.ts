@@ -3,7 +3,7 @@
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import type { Env, Timer } from '../env.js';
-import { dirtyBytesBound, type NodeConfig } from './config.js';
+import { dirtyBytesBound, MIB, type NodeConfig } from './config.js';
 
 /** Index and filter of one of the engine's tables, where its rows are small. */
 const TABLE_MEMORY_BYTES = 128 * 1024;
@@ -17,8 +17,8 @@ export function openTablesMax(poolBytes: number): number {
   return Math.max(OPEN_TABLES_MIN, Math.min(wanted, OPEN_TABLES_MAX));
 }
 
-const WRITE_BUFFER_BYTES_MIN = 16 * 1024 * 1024;
-const WRITE_BUFFER_BYTES_MAX = 64 * 1024 * 1024;
+const WRITE_BUFFER_BYTES_MIN = 16 * MIB;
+const WRITE_BUFFER_BYTES_MAX = 64 * MIB;
 
 /**
  * Of the engine's memory table. LevelDB compacts what reads had to look past, however little it is: where much is read at random all that
@@ -29,7 +29,7 @@ export function writeBufferBytes(poolBytes: number): number {
 }
 
 /** What a node's heap holds beside records and pages. */
-const HEAP_REST_BYTES = 512 * 1024 * 1024;
+const HEAP_REST_BYTES = 512 * MIB;
 
 /**
  * Records and pages lie in V8's heap, all but the large ones, and V8 ends a process whose heap is full. How many bytes this
@@ -49,8 +49,8 @@ const GROWTH_PERCENT = 40;
  * A small one is given this much: else it is collected every few seconds, and V8's helpers take the cores each time. Whoever gives little
  * to the pool is short of memory.
  */
-const GROWTH_BYTES_MIN = 96 * 1024 * 1024;
-const GROWTH_BYTES_MAX = 192 * 1024 * 1024;
+const GROWTH_BYTES_MIN = 96 * MIB;
+const GROWTH_BYTES_MAX = 192 * MIB;
 const GROWTH_OF_POOL = 3 / 16;
 const GROWTH_PERCENT_MAX = 300;
 const GROWTH_LOOK_MS = 1000;

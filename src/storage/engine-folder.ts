@@ -8,7 +8,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { DamageError, isDamage } from './damage.js';
 import type { Engine } from './engine.js';
 import { checkLevelFolder, checkTableFile, namesIn, tableBytes, tablesIn } from './level-check.js';
-import { type LevelEngineOptions, openLevelEngine } from './level-engine.js';
+import { type LevelEngineOptions, MAPPED_BYTES_MAX, openLevelEngine } from './level-engine.js';
 
 /** Up to this much every block of every table is looked at before the engine opens: a fraction of a second. */
 const CHECKED_AT_START_BYTES = 256 * 1024 * 1024;
@@ -18,11 +18,16 @@ export async function openEngineFolder(
   path: string,
   options: LevelEngineOptions & { readonly suspect?: boolean } = {},
 ): Promise<{ readonly engine: Engine; readonly unchecked: readonly string[] }> {
-  const all = options.suspect === true || (await tableBytes(path)) <= CHECKED_AT_START_BYTES;
+  const bytes = await tableBytes(path);
+  const all = options.suspect === true || bytes <= CHECKED_AT_START_BYTES;
   await checkLevelFolder(path, { tables: all });
   const unchecked = all ? [] : tablesIn(await namesIn(path));
+  // Before any of them is opened; and once.
+  const areLarge = bytes > MAPPED_BYTES_MAX;
+  if (areLarge) await options.onLargeTables?.();
   try {
-    return { engine: await openLevelEngine(path, options), unchecked };
+    const engine = await openLevelEngine(path, areLarge ? { ...options, onLargeTables: undefined } : options);
+    return { engine, unchecked };
   } catch (why) {
     const cause = why instanceof Error && why.cause instanceof Error ? why.cause : why;
     const message = cause instanceof Error ? cause.message : String(cause);

@@ -22,7 +22,7 @@ export interface LevelEngineOptions {
   /** Tables that are kept open, each with its index and its filter in memory. */
   readonly openFilesMax?: number;
   /** Told once, when tables hold more than `MAPPED_BYTES_MAX`; what is written after that waits until it resolves, which it must. */
-  readonly onLargeTables?: () => Promise<void>;
+  readonly onLargeTables?: (() => Promise<void>) | undefined;
 }
 
 /** LevelDB may map tables of so much without harm (level-process.ts). */
@@ -129,9 +129,9 @@ class LevelEngine implements Engine {
 
   private async lookAtTables(): Promise<void> {
     this.writtenBytes = 0;
-    if (this.onLargeTables === undefined) return;
-    // It is being closed, maybe; what was written is.
-    const bytes = await this.database.approximateSize(FIRST_KEY, LAST_KEY).catch(() => 0);
+    // What was written is, also when it is being closed.
+    if (this.onLargeTables === undefined || this.database.status !== 'open') return;
+    const bytes = await this.database.approximateSize(FIRST_KEY, LAST_KEY);
     if (bytes <= MAPPED_BYTES_MAX || this.onLargeTables === undefined) return;
     this.pause = this.onLargeTables().finally(() => {
       this.pause = undefined;

@@ -5,7 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openLevelEngine } from '../../src/storage/level-engine.js';
+import { openEngineFolder } from '../../src/storage/engine-folder.js';
+import { MAPPED_BYTES_MAX, openLevelEngine } from '../../src/storage/level-engine.js';
 
 test('an engine that has large tables writes nothing until they need not be mapped: the one thread makes what uses up the maps', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'talus-level-engine-'));
@@ -40,4 +41,24 @@ test('an engine that has large tables writes nothing until they need not be mapp
   assert.ok((await engine.get(Buffer.from(`key ${row}`))) !== undefined);
   assert.equal(told, 1);
   await engine.close();
+});
+
+test('a folder with large tables is told of before it opens, and once', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'talus-level-engine-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const rowBytes = 1024 * 1024;
+  let told = 0;
+  const options = { writeBufferBytes: rowBytes, onLargeTables: async () => void told++ };
+  const fill = async (): Promise<void> => {
+    const { engine } = await openEngineFolder(folder, options);
+    for (let row = 0; row <= MAPPED_BYTES_MAX / rowBytes + 16; row++)
+      await engine.write([{ kind: 'put', key: Buffer.from(`key ${row}`), value: randomBytes(rowBytes) }], {
+        sync: false,
+      });
+    await engine.close();
+  };
+  await fill();
+  assert.equal(told, 1, 'while it grew');
+  await fill();
+  assert.equal(told, 2, 'when it was opened, and not while it was written to');
 });
