@@ -196,7 +196,6 @@ export function settingsOf(config: NodeConfig): NodeSettings {
     checkpoint: {
       checkpointIntervalMs: config.checkpointIntervalMs,
       checkpointBytesMax: config.checkpointBytesMax,
-      checkpointSliceCells: 500,
       dirtyBytesTarget: Math.min(config.dirtyBytesTarget, config.poolBytes / 4),
       dirtyBytesMax: dirtyBytesBound(config),
     },

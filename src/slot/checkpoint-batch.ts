@@ -8,68 +8,60 @@
  * before anything can lead to them. Nothing is written, ahead or not, that is not committed: so the log can't say otherwise the
  * second time.
  *
+ * Rows are made as the engine asks for them: what is frozen does not change, and a batch of tens of thousands of rows that lived as
+ * long as its write would be garbage grown old.
+ *
  * Left out: which slots go together (checkpoint.ts).
  */
-import { type Env, nextTurn } from '../env.js';
-import type { Engine, EngineWrite } from '../storage/engine.js';
-import { newPageWrites, pageWrites } from './page-pool.js';
+import { u32 } from '../bytes.js';
+import type { Engine, EngineBatch, EngineWrite } from '../storage/engine.js';
+import { metaKey, nodeKey } from './keys.js';
+import { newPageBatches, pageWrites } from './page-writes.js';
+import { encodeMeta, type StateMeta } from './record.js';
 import { type FrozenState, writesOf } from './state.js';
 
-export interface BatchSettings {
-  /** A batch of pages that are written ahead is no larger than this by more than one page. */
-  readonly checkpointBytesMax: number;
-  /** Cells encoded before the event loop gets its turn. */
-  readonly checkpointSliceCells: number;
+/** A slot's state between two entries, to be written. */
+export interface FrozenReplica {
+  readonly replicaId: number;
+  readonly frozen: FrozenState;
+  readonly meta: StateMeta;
 }
 
-/** Bytes encoded before the event loop gets its turn, however few cells they are. */
-const SLICE_BYTES = 1 << 20;
+/** More than goes into one batch: its new pages go before. */
+function isLarge({ cells, pages }: FrozenState, bytesMax: number): boolean {
+  return cells.bytes + pages.bytes > bytesMax;
+}
 
-export class BatchWriter {
-  private sliceCells = 0;
-  private sliceBytes = 0;
+/**
+ * What the flip need not hold is in the engine when this resolves, synced like all of a checkpoint: the flip must not survive what it
+ * leads to. A batch is no larger than `bytesMax` by more than one page.
+ */
+export async function writeAhead(engine: Engine, frozen: FrozenState, bytesMax: number): Promise<void> {
+  if (!isLarge(frozen, bytesMax)) return;
+  for (const batch of newPageBatches(frozen.stateId, frozen.pages, bytesMax))
+    await engine.write(batch, { sync: true });
+}
 
+/** All that must be of one moment, of slots whose `writeAhead` is done; and `more`, which comes last. */
+export class Flip implements EngineBatch {
   constructor(
-    private readonly env: Env,
-    private readonly engine: Engine,
-    private readonly settings: BatchSettings,
+    private readonly replicas: readonly FrozenReplica[],
+    private readonly more: readonly EngineWrite[],
+    private readonly bytesMax: number,
   ) {}
 
-  /** Puts all that the flip of this state holds into `batch`; what it need not hold is in the engine when this resolves. */
-  async encode(frozen: FrozenState, batch: EngineWrite[]): Promise<void> {
-    const ahead = frozen.cells.bytes + frozen.pages.bytes > this.settings.checkpointBytesMax;
-    if (ahead) await this.writeAhead(frozen);
-    for (const cell of frozen.cells) {
-      for (const write of writesOf(frozen.stateId, cell)) await this.add(batch, write);
-    }
-    for (const write of pageWrites(frozen.stateId, frozen.pages, ahead)) await this.add(batch, write);
+  *[Symbol.iterator](): Iterator<EngineWrite> {
+    for (const replica of this.replicas) yield* this.of(replica);
+    yield* this.more;
   }
 
-  /** Synced like all of a checkpoint: the flip must not survive what it leads to. */
-  private async writeAhead(frozen: FrozenState): Promise<void> {
-    let batch: EngineWrite[] = [];
-    let bytes = 0;
-    for (const write of newPageWrites(frozen.stateId, frozen.pages)) {
-      await this.add(batch, write);
-      bytes += bytesOf(write);
-      if (bytes < this.settings.checkpointBytesMax) continue;
-      await this.engine.write(batch, { sync: true });
-      batch = [];
-      bytes = 0;
-    }
-    if (batch.length > 0) await this.engine.write(batch, { sync: true });
+  private *of({ replicaId, frozen, meta }: FrozenReplica): Iterable<EngineWrite> {
+    const { stateId, cells, pages } = frozen;
+    for (const cell of cells) yield* writesOf(stateId, cell);
+    yield* pageWrites(stateId, pages, isLarge(frozen, this.bytesMax));
+    yield { kind: 'put', key: metaKey(stateId), value: encodeMeta(meta) };
+    yield { kind: 'put', key: nodeKey('state', replicaId), value: u32(stateId) };
+    for (const id of frozen.abandonedStateIds)
+      yield { kind: 'put', key: nodeKey('garbage', id), value: Buffer.alloc(0) };
   }
-
-  private async add(batch: EngineWrite[], write: EngineWrite): Promise<void> {
-    batch.push(write);
-    this.sliceBytes += bytesOf(write);
-    if (++this.sliceCells < this.settings.checkpointSliceCells && this.sliceBytes < SLICE_BYTES) return;
-    this.sliceCells = 0;
-    this.sliceBytes = 0;
-    await nextTurn(this.env);
-  }
-}
-
-function bytesOf(write: EngineWrite): number {
-  return write.key.length + (write.kind === 'put' ? write.value.length : 0);
 }

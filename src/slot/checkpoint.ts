@@ -12,10 +12,10 @@ import { u32 } from '../bytes.js';
 import { type Env, nextTurn, type Timer } from '../env.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import { EngineReopened } from '../storage/steady-engine.js';
-import { BatchWriter } from './checkpoint-batch.js';
-import { metaKey, nodeAreaRange, nodeKey, parseNodeKey, stateRange } from './keys.js';
+import { Flip, writeAhead } from './checkpoint-batch.js';
+import { nodeAreaRange, nodeKey, parseNodeKey, stateRange } from './keys.js';
 import { type Reclaimable, Reclaimer } from './reclaim.js';
-import { encodeMeta, type StateMeta } from './record.js';
+import type { StateMeta } from './record.js';
 import type { FrozenState } from './state.js';
 
 export interface CheckpointSettings {
@@ -23,8 +23,6 @@ export interface CheckpointSettings {
   readonly checkpointIntervalMs: number;
   /** Applying waits while its slot has this much to be frozen; a batch that holds more than one slot is at most this large. */
   readonly checkpointBytesMax: number;
-  /** Cells encoded before the event loop gets its turn. */
-  readonly checkpointSliceCells: number;
   /** A round starts at once when the node has this much dirty. */
   readonly dirtyBytesTarget: number;
   /** Applying waits while the node has this much dirty. */
@@ -70,7 +68,6 @@ export class Checkpointer {
   private clearing: { readonly stateId: number; readonly from: Buffer } | undefined;
   private clearedSteps = 0;
   private readonly reclaimer: Reclaimer;
-  private readonly batches: BatchWriter;
   /** Could not be frozen in this round: it asks again when it may. */
   private readonly refused = new Set<Checkpointed>();
   /** Garbage that is being filled, by snapshots on their way in: not to be cleared. */
@@ -88,7 +85,6 @@ export class Checkpointer {
     private readonly fatal: (why: unknown) => void,
   ) {
     this.reclaimer = new Reclaimer(engine);
-    this.batches = new BatchWriter(env, engine, settings);
     this.countedStateId = lastStateId;
     this.stateId = lastStateId;
   }
@@ -255,17 +251,12 @@ export class Checkpointer {
   }
 
   private async write(taken: readonly FrozenSlot[]): Promise<void> {
-    const batch: EngineWrite[] = [];
-    for (const { slot, frozen, meta } of taken) {
-      await this.batches.encode(frozen, batch);
-      batch.push({ kind: 'put', key: metaKey(frozen.stateId), value: encodeMeta(meta) });
-      batch.push({ kind: 'put', key: nodeKey('state', slot.replicaId), value: u32(frozen.stateId) });
-      for (const id of frozen.abandonedStateIds) {
-        batch.push({ kind: 'put', key: nodeKey('garbage', id), value: Buffer.alloc(0) });
-      }
-    }
-    batch.push(...this.counterWrites());
-    await this.engine.write(batch, { sync: true });
+    const { engine, settings } = this;
+    const bytesMax = settings.checkpointBytesMax;
+    for (const { frozen } of taken) await writeAhead(engine, frozen, bytesMax);
+    const replicas = taken.map(({ slot, ...rest }) => ({ replicaId: slot.replicaId, ...rest }));
+    const flip = new Flip(replicas, this.counterWrites(), bytesMax);
+    await engine.write(flip, { sync: true });
     // At once: whoever looks for a slot's stored state must not find one that is about to be cleared.
     for (const { slot, frozen, meta } of taken) slot.checkpointed(meta, frozen.stateId);
     // Each in a turn of its own: to thaw and to evict takes its time. What is still frozen is in memory, so nobody is misled.

@@ -10,11 +10,11 @@
  */
 import { invariant } from '../assert.js';
 import { DamageError } from '../storage/damage.js';
-import type { Engine, EngineWrite } from '../storage/engine.js';
+import type { Engine } from '../storage/engine.js';
 import type { Life } from './body.js';
-import { pageKey, reclaimKey } from './page-keys.js';
+import { pageKey } from './page-keys.js';
 import type { PageNumber, TreePage } from './tree.js';
-import { decodePage, encodePage, rowsOf, sizeOf } from './tree-page.js';
+import { decodePage, rowsOf, sizeOf } from './tree-page.js';
 
 /** A new version of a page is a new cell. */
 interface PageCell {
@@ -281,34 +281,3 @@ function cellOf(content: TreePage | undefined): PageCell {
   const bytes = content === undefined ? 0 : sizeOf(content) + rowsOf(content) * ROW_OVERHEAD_BYTES;
   return { content, bytes: bytes + PAGE_OVERHEAD_BYTES, used: false };
 }
-
-/** Those pages that nothing leads to before their key's record is written: they may be written ahead of it. */
-export function* newPageWrites(stateId: number, { shelves }: FrozenPages): Iterable<EngineWrite> {
-  for (const { life, cells, newFrom } of shelves.values()) {
-    for (const [page, { content }] of cells) {
-      if (page < newFrom || content === undefined) continue;
-      yield { kind: 'put', key: pageKey(stateId, life, page), value: encodePage(content) };
-    }
-  }
-}
-
-/**
- * The engine writes of frozen pages, one at a time: the caller may pause between any two. `ahead`: the new pages are written. One
- * that was freed again is deleted all the same: an earlier try that ended in a crash may have written it.
- */
-export function* pageWrites(
-  stateId: number,
-  { shelves, retired }: FrozenPages,
-  ahead: boolean,
-): Iterable<EngineWrite> {
-  for (const { life, cells, newFrom } of shelves.values()) {
-    for (const [page, { content }] of cells) {
-      const key = pageKey(stateId, life, page);
-      if (content === undefined) yield { kind: 'delete', key };
-      else if (!ahead || page < newFrom) yield { kind: 'put', key, value: encodePage(content) };
-    }
-  }
-  for (const life of retired) yield { kind: 'put', key: reclaimKey(stateId, life), value: NOTHING };
-}
-
-const NOTHING = Buffer.alloc(0);

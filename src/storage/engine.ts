@@ -15,8 +15,8 @@ export interface Engine {
   get(key: Buffer): Promise<Buffer | undefined>;
   /** In the order asked. */
   getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]>;
-  /** Keys and values are read at any time until it has resolved, and may not change before. */
-  write(batch: readonly EngineWrite[], options: WriteOptions): Promise<void>;
+  /** Walks over the batch at any time until it has resolved, in stretches, and again if need be: what it says may not change before. */
+  write(batch: EngineBatch, options: WriteOptions): Promise<void>;
   iterate(range: EngineRange): EngineIterator;
   /** The process stops: writes that wait for room, now and later, are rejected with DiskFull. */
   readonly stopWaiting?: () => void;
@@ -28,6 +28,12 @@ export interface WriteOptions {
   /** Where the disk is full a write waits until there is room (steady-engine.ts), unless it asks to be rejected: with DiskFull. */
   readonly whenFull?: 'reject';
 }
+
+/**
+ * An array, or rows that are made as they are asked for: a large batch need not be in memory at once, and what lives for one step
+ * of a walk costs the collector nothing.
+ */
+export type EngineBatch = Iterable<EngineWrite>;
 
 export type EngineWrite =
   | { readonly kind: 'put'; readonly key: Buffer; readonly value: Buffer }

@@ -9,7 +9,7 @@
  * was asked ever completes. `crash` and `kill` hand out its successor on what survived.
  */
 import type { Random } from '../random.js';
-import type { Engine, EngineIterator, EngineRange, EngineWrite } from './engine.js';
+import type { Engine, EngineBatch, EngineIterator, EngineRange, EngineWrite } from './engine.js';
 
 /** Runs the effect now, later, or never. The label says what it is. */
 export type Schedule = (label: string, run: () => void) => void;
@@ -31,8 +31,8 @@ export class MemoryEngine implements Engine {
   private settled: OrderedTable;
   /** On top of `settled`; the first one is unsynced. */
   private unsettled: Batch[] = [];
-  /** Asked for, not yet carried out; a crash may find them done or not. */
-  private readonly inFlight = new Set<readonly EngineWrite[]>();
+  /** Asked for, not yet carried out; a crash may find them done or not. Walked over as late as can be: the contract allows it. */
+  private readonly inFlight = new Set<EngineBatch>();
   private alive = true;
 
   constructor(
@@ -56,12 +56,11 @@ export class MemoryEngine implements Engine {
     return this.later('engine getMany', () => keys.map((key) => this.current.get(textOf(key))));
   }
 
-  write(batch: readonly EngineWrite[], options: { readonly sync: boolean }): Promise<void> {
-    const own = batch.map(copyOf);
-    this.inFlight.add(own);
+  write(batch: EngineBatch, options: { readonly sync: boolean }): Promise<void> {
+    this.inFlight.add(batch);
     return this.later(options.sync ? 'engine write synced' : 'engine write', () => {
-      this.inFlight.delete(own);
-      this.take({ writes: own, synced: options.sync });
+      this.inFlight.delete(batch);
+      this.take({ writes: copyOf(batch), synced: options.sync });
     });
   }
 
@@ -88,7 +87,7 @@ export class MemoryEngine implements Engine {
   crash(random: Random, schedule: Schedule = this.schedule): MemoryEngine {
     this.alive = false;
     const survivors = this.settled.clone();
-    const underWay = [...this.inFlight].map((writes): Batch => ({ writes, synced: false }));
+    const underWay = [...this.inFlight].map((batch): Batch => ({ writes: copyOf(batch), synced: false }));
     for (const { writes, synced } of [...this.unsettled, ...underWay])
       if (synced || random.below(2) === 1) survivors.apply(writes);
     return new MemoryEngine(schedule, survivors);
@@ -99,7 +98,8 @@ export class MemoryEngine implements Engine {
     this.alive = false;
     const kept = new MemoryEngine(this.schedule, this.settled.clone());
     for (const batch of this.unsettled) kept.take(batch);
-    for (const writes of this.inFlight) if (random.below(2) === 1) kept.take({ writes, synced: false });
+    for (const batch of this.inFlight)
+      if (random.below(2) === 1) kept.take({ writes: copyOf(batch), synced: false });
     return kept;
   }
 
@@ -179,10 +179,12 @@ function textOf(key: Buffer): TextKey {
   return key.toString('latin1');
 }
 
-/** The caller may use its buffers again once the write was asked for. */
-function copyOf(write: EngineWrite): EngineWrite {
-  const key = Buffer.from(write.key);
-  return write.kind === 'put'
-    ? { kind: 'put', key, value: Buffer.from(write.value) }
-    : { kind: 'delete', key };
+/** The caller may use its buffers again once the write has resolved. */
+function copyOf(batch: EngineBatch): EngineWrite[] {
+  return Array.from(batch, (write): EngineWrite => {
+    const key = Buffer.from(write.key);
+    return write.kind === 'put'
+      ? { kind: 'put', key, value: Buffer.from(write.value) }
+      : { kind: 'delete', key };
+  });
 }

@@ -10,7 +10,14 @@
 import { crc32c } from '@node-rs/crc32';
 import { u32 } from '../bytes.js';
 import { DamageError } from './damage.js';
-import type { Engine, EngineIterator, EngineRange, EngineWrite, WriteOptions } from './engine.js';
+import type {
+  Engine,
+  EngineBatch,
+  EngineIterator,
+  EngineRange,
+  EngineWrite,
+  WriteOptions,
+} from './engine.js';
 
 const SEAL_BYTES = 4;
 /** Of the rows, whoever's they are: docs/key-layout.md. Rows of version 1 had no seal. */
@@ -20,19 +27,19 @@ const VERSION_KEY = Buffer.from([0, 0, 0, 0, 0xff, 0, 0, 0, 0]);
 
 /** Rejects with what the operator must know when the rows are not of this program's version. */
 export async function sealEngine(engine: Engine): Promise<Engine> {
-  const sealed = sealedRows(engine);
-  const stored = await sealed.get(VERSION_KEY);
+  const rowsEngine = sealedRows(engine);
+  const stored = await rowsEngine.get(VERSION_KEY);
   if (stored !== undefined) {
     const version = stored.readUInt32BE();
     if (version !== ROWS_VERSION) throw otherVersion(version);
-    return sealed;
+    return rowsEngine;
   }
   const rows = engine.iterate({ from: Buffer.from([0]), to: Buffer.alloc(6, 0xff) });
   const [first] = await rows.next(1);
   await rows.close();
   if (first !== undefined) throw otherVersion(1);
-  await sealed.write([{ kind: 'put', key: VERSION_KEY, value: u32(ROWS_VERSION) }], { sync: true });
-  return sealed;
+  await rowsEngine.write([{ kind: 'put', key: VERSION_KEY, value: u32(ROWS_VERSION) }], { sync: true });
+  return rowsEngine;
 }
 
 /** Whatever version they are of. */
@@ -60,11 +67,8 @@ class SealedEngine implements Engine {
     return rows.map((sealed, i) => sealed && opened(keys[i]!, sealed));
   }
 
-  write(batch: readonly EngineWrite[], options: WriteOptions): Promise<void> {
-    return this.engine.write(
-      batch.map((write) => (write.kind === 'put' ? new SealedPut(write.key, write.value) : write)),
-      options,
-    );
+  write(batch: EngineBatch, options: WriteOptions): Promise<void> {
+    return this.engine.write(new SealedBatch(batch), options);
   }
 
   iterate(range: EngineRange): EngineIterator {
@@ -95,22 +99,23 @@ function hashOf(key: Buffer): number {
   return hash >>> 0;
 }
 
-/** Sealed when it is read: whoever takes a large batch row by row, in slices, would find all of it sealed in one stretch before. */
-class SealedPut {
-  readonly kind = 'put';
+/** Each row is sealed when it is walked over: all of a large batch in one stretch would hold up the event loop. */
+class SealedBatch implements EngineBatch {
+  constructor(private readonly bare: EngineBatch) {}
 
-  constructor(
-    readonly key: Buffer,
-    private readonly bare: Buffer,
-  ) {}
-
-  get value(): Buffer {
-    const { key, bare } = this;
-    const sealed = Buffer.allocUnsafe(bare.length + SEAL_BYTES);
-    bare.copy(sealed);
-    sealed.writeUInt32BE(crc32c(bare, hashOf(key)), bare.length);
-    return sealed;
+  *[Symbol.iterator](): Iterator<EngineWrite> {
+    for (const write of this.bare) {
+      if (write.kind === 'delete') yield write;
+      else yield { kind: 'put', key: write.key, value: sealed(write.key, write.value) };
+    }
   }
+}
+
+function sealed(key: Buffer, value: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafe(value.length + SEAL_BYTES);
+  value.copy(bytes);
+  bytes.writeUInt32BE(crc32c(value, hashOf(key)), value.length);
+  return bytes;
 }
 
 /** The value of a row as the engine below holds it; it aliases the sealed one. Throws a DamageError where the seal does not hold. */

@@ -13,7 +13,14 @@
 import { invariant } from '../assert.js';
 import type { Env } from '../env.js';
 import { DiskFull, isDiskFull } from './disk-full.js';
-import type { Engine, EngineIterator, EngineRange, EngineWrite, WriteOptions } from './engine.js';
+import type {
+  Engine,
+  EngineBatch,
+  EngineIterator,
+  EngineRange,
+  EngineWrite,
+  WriteOptions,
+} from './engine.js';
 
 export interface SteadyEngineParts {
   readonly env: Pick<Env, 'after' | 'log'>;
@@ -62,11 +69,12 @@ class SteadyEngine implements Engine {
     return this.engine.getMany(keys);
   }
 
-  async write(batch: readonly EngineWrite[], options: WriteOptions): Promise<void> {
-    while (!(await this.attempt(batch, options))) {
+  async write(batch: EngineBatch, options: WriteOptions): Promise<void> {
+    const passing = new PassingBatch(batch);
+    while (!(await this.attempt(passing, options))) {
       if (options.whenFull === 'reject') throw new DiskFull('the disk is full');
     }
-    if (options.sync) this.witness = witnessOf(batch) ?? this.witness;
+    if (options.sync && passing.last !== undefined) this.witness = witnessOf(passing.last);
   }
 
   iterate(range: EngineRange): EngineIterator {
@@ -111,7 +119,7 @@ class SteadyEngine implements Engine {
   }
 
   /** False where there was no room. */
-  private async attempt(batch: readonly EngineWrite[], options: WriteOptions): Promise<boolean> {
+  private async attempt(batch: EngineBatch, options: WriteOptions): Promise<boolean> {
     while (this.recovering !== undefined) {
       if (options.whenFull === 'reject') return false;
       await this.recovering;
@@ -212,12 +220,23 @@ interface Witness {
 
 const WITNESS_BYTES_MAX = 4096;
 
-function witnessOf(batch: readonly EngineWrite[]): Witness | undefined {
-  const last = batch.at(-1);
-  if (last === undefined) return undefined;
+/** Remembers what it was that went by last. */
+class PassingBatch implements EngineBatch {
+  last: EngineWrite | undefined;
+
+  constructor(private readonly batch: EngineBatch) {}
+
+  *[Symbol.iterator](): Iterator<EngineWrite> {
+    for (const write of this.batch) {
+      this.last = write;
+      yield write;
+    }
+  }
+}
+
+function witnessOf(last: EngineWrite): Witness {
   const { key } = last;
   if (last.kind === 'delete') return { key, valueBytes: undefined, value: undefined };
-  // Once: each time it may be made anew (sealed-engine.ts).
   const { value } = last;
   return { key, valueBytes: value.length, value: value.length <= WITNESS_BYTES_MAX ? value : undefined };
 }

@@ -202,7 +202,6 @@ export const QUIET_WORLD: Scenario = {
     checkpoint: {
       checkpointIntervalMs: 100_000,
       checkpointBytesMax: 1024 * KIB,
-      checkpointSliceCells: 100,
       dirtyBytesTarget: 1024 * KIB,
       dirtyBytesMax: 4096 * KIB,
     },

@@ -277,7 +277,6 @@ function nodeSettings(random: Random, later: Random, form: FormSettings): NodeSe
     checkpoint: {
       checkpointIntervalMs: pick(random, [50, 300, 2000]),
       checkpointBytesMax: pick(random, [1 * KIB, 1024 * KIB]),
-      checkpointSliceCells: pick(random, [1, 100]),
       dirtyBytesTarget: pick(random, [4 * KIB, 1024 * KIB]),
       dirtyBytesMax: pick(random, [16 * KIB, 4096 * KIB]),
     },

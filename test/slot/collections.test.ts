@@ -62,7 +62,7 @@ class Story {
 
   constructor(private readonly seed: number) {
     // Every third has batches so small that nearly all pages go ahead of them.
-    this.settings = seed % 3 === 0 ? { ...SETTINGS, checkpointBytesMax: 900 } : SETTINGS;
+    this.settings = seed % 3 === 0 ? { ...CHECKPOINT, checkpointBytesMax: 900 } : CHECKPOINT;
     this.random = seededRandom(seed, 9);
     this.home = new Home(seededRandom(seed, 1), seed % 2 === 0 ? TINY : SMALL, machine);
     if (seed % 3 !== 0) this.home.expiriesKept = 1;
@@ -152,7 +152,6 @@ class Story {
   }
 }
 
-const SETTINGS = { ...CHECKPOINT, checkpointSliceCells: 7 };
 const KEYS = 3;
 
 function words({ kind, commands }: CommandGroup): string[] {
@@ -295,7 +294,7 @@ function comeAndGone(random: Random): string[][] {
 
 test('an entry decides alike with pages that are cold, and replays alike', async () => {
   const home = new Home(seededRandom(5), TINY, machine);
-  await home.open(SETTINGS);
+  await home.open(CHECKPOINT);
   const entry = (...lines: string[]) =>
     home.append({
       rules: 1,
@@ -312,14 +311,14 @@ test('an entry decides alike with pages that are cold, and replays alike', async
   const [replies] = await entry('zrank z m150', 'zrange z 100 101', 'zadd z 100.5 new', 'zrank z m150');
   assert.deepEqual(replies, [':150', '["m100", "m101"]', ':1', ':151']);
   assert.ok(home.faults > 4, 'pages were cold');
-  const replayed = await home.restart(true, SETTINGS);
+  const replayed = await home.restart(true, CHECKPOINT);
   assert.deepEqual(replayed, [[replies]]);
   assert.equal(decodeEntry(home.log[0]!).timeMs, 1000);
 });
 
 test('a page that was read before it was changed, written and evicted is not taken for the newest', async () => {
   const home = new Home(seededRandom(6), TINY, machine);
-  await home.open(SETTINGS);
+  await home.open(CHECKPOINT);
   const entry = (line: string) =>
     home.append({
       rules: 1,
@@ -362,7 +361,7 @@ test('a page that was read before it was changed, written and evicted is not tak
 
 test('a command on cold pages runs again as often as its trees are deep, and not once a page', async () => {
   const home = new Home(seededRandom(7), SMALL, machine);
-  await home.open(SETTINGS);
+  await home.open(CHECKPOINT);
   const run = async (...lines: string[]): Promise<number> => {
     await home.bag.until(home.checkpointer.round());
     home.state.evict(0);
@@ -410,7 +409,7 @@ test('a command on cold pages runs again as often as its trees are deep, and not
 test('a huge key goes at once, its pages in bounded steps through power cuts, and its name is free meanwhile', async () => {
   const home = new Home(seededRandom(8), TINY, machine);
   // So much is dirty, as it were, that a round has one step of clearing and no more.
-  const settings = { ...SETTINGS, dirtyBytesTarget: -1 };
+  const settings = { ...CHECKPOINT, dirtyBytesTarget: -1 };
   await home.open(settings);
   const entry = (line: string) =>
     home.append({

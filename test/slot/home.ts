@@ -23,7 +23,6 @@ import { tinyMachine } from './tiny-machine.js';
 export const CHECKPOINT: CheckpointSettings = {
   checkpointIntervalMs: 1000,
   checkpointBytesMax: 1 << 20,
-  checkpointSliceCells: 3,
   dirtyBytesTarget: 1 << 20,
   dirtyBytesMax: 1 << 21,
 };

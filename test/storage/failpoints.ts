@@ -7,7 +7,7 @@
 import { nodeAreaRange, parseNodeKey } from '../../src/slot/keys.js';
 import { parseFrame } from '../../src/storage/binlog-record.js';
 import { BINLOG_FOLDER, segmentOfName } from '../../src/storage/binlog-segment.js';
-import type { Engine, EngineWrite } from '../../src/storage/engine.js';
+import type { Engine, EngineBatch, EngineWrite } from '../../src/storage/engine.js';
 
 export const LOG_FAILPOINTS = [
   'log append',
@@ -83,7 +83,8 @@ export class BatchNames {
   }
 
   /** undefined: nothing that a matrix asks for, as when the state of a removed replica is given up. */
-  nameOf(batch: readonly EngineWrite[]): Failpoint | undefined {
+  nameOf(rows: EngineBatch): Failpoint | undefined {
+    const batch = [...rows];
     const facts = factsOf(batch);
     const name = this.judge(batch, facts);
     for (const id of facts.becomeGarbage) this.garbage.add(id);

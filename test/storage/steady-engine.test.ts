@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLog } from '../../src/env.js';
 import { DiskFull } from '../../src/storage/disk-full.js';
-import type { Engine, EngineWrite } from '../../src/storage/engine.js';
+import type { Engine, EngineBatch, EngineWrite } from '../../src/storage/engine.js';
 import { MemoryEngine } from '../../src/storage/memory-engine.js';
 import { EngineReopened, openSteadyEngine } from '../../src/storage/steady-engine.js';
 
@@ -45,7 +45,7 @@ class Database {
     };
   };
 
-  private async write(batch: readonly EngineWrite[], options: { readonly sync: boolean }): Promise<void> {
+  private async write(batch: EngineBatch, options: { readonly sync: boolean }): Promise<void> {
     assert.equal(this.underWay, 0, 'one write at a time');
     assert.ok(this.isOpen);
     this.underWay++;

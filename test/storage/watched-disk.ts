@@ -6,7 +6,7 @@
  */
 import { BOUNDS_FILE } from '../../src/storage/binlog-bounds.js';
 import { BINLOG_FOLDER } from '../../src/storage/binlog-segment.js';
-import type { Engine, EngineWrite } from '../../src/storage/engine.js';
+import type { Engine, EngineBatch } from '../../src/storage/engine.js';
 import type { AppendFile, Files } from '../../src/storage/files.js';
 import { appendPointOf, BatchNames, type Failpoint, segmentOfPath } from './failpoints.js';
 
@@ -98,7 +98,7 @@ class WatchedFile implements AppendFile {
 
 export async function watchedEngine(engine: Engine, listen: Listener): Promise<Engine> {
   const names = await BatchNames.of(engine);
-  const write = (batch: readonly EngineWrite[], options: { readonly sync: boolean }): Promise<void> =>
+  const write = (batch: EngineBatch, options: { readonly sync: boolean }): Promise<void> =>
     told(listen, names.nameOf(batch), () => engine.write(batch, options));
   return {
     get: (key) => engine.get(key),
