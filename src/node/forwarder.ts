@@ -5,6 +5,7 @@
  * says `unknown`, never `refused`. A request that the transport would not take is refused: it went nowhere.
  */
 import { FormatError } from '../bytes.js';
+import { ChurnMap } from '../churn-map.js';
 import type { Env, Timer } from '../env.js';
 import type { MemberId } from '../raft/message.js';
 import { ReplyDecoder } from '../resp/decoder.js';
@@ -68,7 +69,7 @@ const REQUEST_ID_START_MAX = 2 ** 50;
 export class Forwarder {
   /** Begins elsewhere at each boot: a late reply to the process before this one must find nobody. */
   private nextRequestId: number;
-  private readonly outstanding = new Map<number, Outstanding>();
+  private readonly outstanding = new ChurnMap<number, Outstanding>();
   private readonly questions = new Map<number, (leader: Leadership) => void>();
   private readonly standings = new Map<number, (standing: Standing) => void>();
   private readonly acks = new Map<number, (answer: AckAnswer) => void>();

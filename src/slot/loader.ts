@@ -6,6 +6,7 @@
  * when it has ended, some at a time. How much a read may hold is bounded by what its reply may be, and of a slot's reads that hold
  * more than its pool one at a time goes on. An entry waits for nobody.
  */
+import { ChurnMap } from '../churn-map.js';
 import type { Env } from '../env.js';
 import type { Engine } from '../storage/engine.js';
 import { EngineReopened } from '../storage/steady-engine.js';
@@ -44,7 +45,7 @@ export class Loader {
   /** ... or fewer than so many names are pinned. */
   private looksAgainAtPins = 0;
   private shrinking = false;
-  private readonly inFlight = new Map<string, Promise<void>>();
+  private readonly inFlight = new ChurnMap<string, Promise<void>>();
   /** The run that has its turn to hold more than the pool, and those that wait for it to end. */
   private largeRun: object | undefined;
   private readonly largeNext: (() => void)[] = [];

@@ -5,6 +5,7 @@
  * than the pool would otherwise evict each other's keys for ever. Bounded by the requests that a slot takes, and for a read by what
  * its reply may be.
  */
+import { ChurnMap } from '../churn-map.js';
 import { nameOf } from './keys.js';
 import { pinName } from './page-pool.js';
 import type { PageNeed } from './txn.js';
@@ -15,9 +16,9 @@ interface PinnedRun {
 }
 
 export class Pins {
-  private readonly byRun = new Map<object, PinnedRun>();
+  private readonly byRun = new ChurnMap<object, PinnedRun>();
   /** How many runs pin a name. */
-  private readonly runs = new Map<string, number>();
+  private readonly runs = new ChurnMap<string, number>();
 
   /** Different names. */
   get size(): number {

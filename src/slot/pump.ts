@@ -27,7 +27,7 @@ export class Pump<R> {
   private readonly awake = new Set<Slot<R>>();
   private restingLookMs = 0;
   /** Have something to propose and wait for the batch in flight. */
-  private readonly holding = new Set<Slot<R>>();
+  private holding = new Set<Slot<R>>();
   private scheduled = false;
   private batchesInFlight = 0;
   private batchEnded = false;
@@ -147,7 +147,8 @@ export class Pump<R> {
   private proposeSoon(): void {
     if (this.holding.size === 0 || this.closed || !this.mayBegin) return;
     for (const slot of this.holding) this.woken.add(slot);
-    this.holding.clear();
+    // Emptied, it would keep its old table alive (churn-map.ts).
+    this.holding = new Set();
     this.turnSoon();
   }
 
