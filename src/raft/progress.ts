@@ -24,11 +24,6 @@ export interface PeerProgress {
   readonly ackedSentAtMs: number;
 }
 
-interface Flight {
-  readonly lastIndex: Index;
-  readonly bytes: number;
-}
-
 export class Progress {
   state: ProgressState = 'probe';
   match: Index = 0;
@@ -54,7 +49,9 @@ export class Progress {
   private asleepAtMs = NEVER;
   /** Since when answers are waited for; counts as contact for check-quorum, never for a lease. */
   private waitedSinceMs: number;
-  private flights: Flight[] = [];
+  /** Appends on their way, oldest first: the last entry of each, and its bytes. Numbers, for objects would grow old here. */
+  private flightIndexes: Index[] = [];
+  private flightBytes: number[] = [];
   private flightsDone = 0;
   private inflightBytes = 0;
 
@@ -113,7 +110,8 @@ export class Progress {
       return;
     }
     this.next = lastIndex + 1;
-    this.flights.push({ lastIndex, bytes });
+    this.flightIndexes.push(lastIndex);
+    this.flightBytes.push(bytes);
     this.inflightBytes += bytes;
   }
 
@@ -162,19 +160,20 @@ export class Progress {
     this.waiting = false;
     this.doubtful = false;
     this.loadingFrom = 0;
-    this.flights = [];
+    this.flightIndexes = [];
+    this.flightBytes = [];
     this.flightsDone = 0;
     this.inflightBytes = 0;
     invariant(this.match < this.next, 'next must stay above match', { match: this.match, next: this.next });
   }
 
   private land(index: Index): void {
-    while (this.flightsDone < this.flights.length && this.flights[this.flightsDone]!.lastIndex <= index) {
-      this.inflightBytes -= this.flights[this.flightsDone]!.bytes;
-      this.flightsDone++;
-    }
-    if (this.flightsDone < 32 || this.flightsDone * 2 < this.flights.length) return;
-    this.flights = this.flights.slice(this.flightsDone);
+    const { flightIndexes, flightBytes } = this;
+    while (this.flightsDone < flightIndexes.length && flightIndexes[this.flightsDone]! <= index)
+      this.inflightBytes -= flightBytes[this.flightsDone++]!;
+    if (this.flightsDone < 32 || this.flightsDone * 2 < flightIndexes.length) return;
+    this.flightIndexes = flightIndexes.slice(this.flightsDone);
+    this.flightBytes = flightBytes.slice(this.flightsDone);
     this.flightsDone = 0;
   }
 }
