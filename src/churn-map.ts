@@ -39,6 +39,11 @@ export class ChurnMap<Key, Value> implements Iterable<readonly [Key, Value]> {
     return true;
   }
 
+  clear(): void {
+    this.map = new Map();
+    this.deletions = 0;
+  }
+
   /** As they are now: what comes or goes during the walk may or may not be met. */
   [Symbol.iterator](): Iterator<readonly [Key, Value]> {
     return this.map[Symbol.iterator]();

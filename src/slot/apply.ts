@@ -11,7 +11,7 @@ import { nameOf } from './keys.js';
 import type { Argv, StateMachine } from './machine.js';
 import type { SlotState } from './state.js';
 import { PageFault, type PageNeed, type WriteContext } from './txn.js';
-import type { RangeCache } from './view.js';
+import { RangeCache } from './view.js';
 import { type Lives, WriteTxn } from './write-txn.js';
 
 /** Keys that one entry removes because their time has come. Seen by every outcome, so part of the rules. */
@@ -21,7 +21,7 @@ export class EntryRun<R> {
   readonly entry: CommandEntry;
   /** Replies so far, one list a group. */
   readonly replies: R[][];
-  readonly ranges: RangeCache = new Map();
+  readonly ranges = new RangeCache();
   private phase: 'keys' | 'due' | 'groups' = 'keys';
   private group = 0;
   /** Commands of the current lone group that are done. */

@@ -13,7 +13,7 @@ import type { Requests, TakenRead } from './requests.js';
 import type { SlotClock } from './stamp.js';
 import type { SlotState } from './state.js';
 import { PageFault, type PageNeed, type ReadContext } from './txn.js';
-import { type LoadedRange, ReadView } from './view.js';
+import { RangeCache, ReadView } from './view.js';
 
 export interface ReadsHost {
   /** A read may run now that could not before. */
@@ -31,7 +31,7 @@ export interface ReadsHost {
   refused(): void;
 }
 
-const NO_RANGES: ReadonlyMap<string, LoadedRange> = new Map();
+const NO_RANGES: Pick<RangeCache, 'get'> = new RangeCache();
 /** Between two words that reads are being answered at once. */
 const IN_USE_MS = 100;
 
@@ -94,7 +94,7 @@ export class Reads<R> {
   private repliesTo(
     group: CommandGroup,
     nowMs: number,
-    ranges: ReadonlyMap<string, LoadedRange>,
+    ranges: Pick<RangeCache, 'get'>,
     seeded: Pick<TakenRead<R>, 'seed'>,
   ): readonly R[] {
     const view = new ReadView(this.state, nowMs, ranges, this.clock.lastStampMs);
@@ -118,7 +118,7 @@ export class Reads<R> {
       return;
     }
     read.release = () => this.loader.ended(read);
-    read.ranges ??= new Map();
+    read.ranges ??= new RangeCache();
     void this.loader.loadInTurn(needs, read.ranges, read).then(() => {
       if (this.loader.bytesFor(read) > this.host.readBytesMax) this.refuse(read);
       else this.requests.again(read);

@@ -7,6 +7,7 @@
  * A write is `waiting` (in no entry yet: may still be refused) or `pending` (in an entry that was appended: from then on its
  * outcome is what the log says at that index, or unknown). A read is `asking` until a read index is known.
  */
+import { ChurnMap } from '../churn-map.js';
 import type { LogPlace } from './applier.js';
 import type { CommandGroup } from './entry.js';
 import { admissible, holds, type Lane, Lanes } from './lanes.js';
@@ -72,7 +73,7 @@ export class Requests<R> {
   private waiting: TakenWrite<R>[] = [];
   private readonly pending = new PendingEntries<PendingEntry<R>>();
   private asking: TakenRead<R>[] = [];
-  private readonly asked = new Map<number, TakenRead<R>[]>();
+  private readonly asked = new ChurnMap<number, TakenRead<R>[]>();
   private ready: TakenRead<R>[] = [];
   private count = 0;
   private closed = false;
@@ -157,7 +158,7 @@ export class Requests<R> {
   /** Leadership is gone: what is in no entry is refused; pending entries stay until the log or the deadline decides. */
   lostLeadership(): void {
     const { waiting, asking, ready } = this;
-    const reads = [...asking, ...[...this.asked.values()].flat(), ...ready];
+    const reads = [...asking, ...[...this.asked].flatMap(([, asked]) => asked), ...ready];
     const held = this.lanes.takeHeld();
     this.waiting = [];
     this.asking = [];

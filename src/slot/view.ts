@@ -19,7 +19,7 @@ import { pagesOfTexts, readText } from './text.js';
 import type { PageNumber, TreePage } from './tree.js';
 import { type KeyRecord, PageFault, type PageNeed, type ScanPage, type View } from './txn.js';
 
-/** A page of the engine's records, loaded for one run. */
+/** A page of the engine's records. */
 export interface LoadedRange {
   readonly generation: number;
   readonly stateId: number;
@@ -28,7 +28,19 @@ export interface LoadedRange {
   readonly next: number | undefined;
 }
 
-export type RangeCache = Map<string, LoadedRange>;
+/** What was loaded for one run. Most runs load none: a map for each would be made for nothing. */
+export class RangeCache {
+  private ranges: Map<string, LoadedRange> | undefined;
+
+  get(name: string): LoadedRange | undefined {
+    return this.ranges?.get(name);
+  }
+
+  set(name: string, range: LoadedRange): void {
+    this.ranges ??= new Map();
+    this.ranges.set(name, range);
+  }
+}
 
 const rangeName = (from: number, count: number): string => `${from}/${count}`;
 
@@ -66,7 +78,7 @@ export abstract class BaseView implements View, PageReader {
   constructor(
     protected readonly state: SlotState,
     protected readonly nowMs: number,
-    private readonly ranges: ReadonlyMap<string, LoadedRange>,
+    private readonly ranges: Pick<RangeCache, 'get'>,
   ) {}
 
   abstract get(key: Buffer): KeyRecord | undefined;
@@ -200,7 +212,7 @@ export class ReadView extends BaseView {
   constructor(
     state: SlotState,
     nowMs: number,
-    ranges: ReadonlyMap<string, LoadedRange>,
+    ranges: Pick<RangeCache, 'get'>,
     private readonly stampedMs: number,
   ) {
     super(state, nowMs, ranges);

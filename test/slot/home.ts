@@ -16,7 +16,7 @@ import type { StateMeta } from '../../src/slot/record.js';
 import { SlotState } from '../../src/slot/state.js';
 import { readStoredStates } from '../../src/slot/states.js';
 import { PageFault, type PageNeed } from '../../src/slot/txn.js';
-import { loadRange, type RangeCache, ReadView } from '../../src/slot/view.js';
+import { loadRange, RangeCache, ReadView } from '../../src/slot/view.js';
 import { MemoryEngine } from '../../src/storage/memory-engine.js';
 import { tinyMachine } from './tiny-machine.js';
 
@@ -157,7 +157,7 @@ export class Home implements Checkpointed {
   }
 
   async readArgv(args: readonly Buffer[], nowMs = this.lastStampMs): Promise<string> {
-    const ranges: RangeCache = new Map();
+    const ranges = new RangeCache();
     for (;;) {
       const ctx = { nowMs, random: seededRandom(1) };
       const needs = faultOf(() => this.machine.read(new ReadView(this.state, nowMs, ranges, 0), args, ctx));
