@@ -3,8 +3,8 @@
  *
  * V8's own map makes a new table whenever its table is used up, by entries that are gone too, and each table leads to the next one, for
  * iterators' sake. Young objects that an old one leads to are kept, be that one in use or not: so once a table has grown old, so
- * do all that come after it, with whatever each held when it was used up, and only a full collection takes them. Two in three
- * requests to other nodes grew old that way. This one begins a table that none leads to before the last is used up.
+ * do all that come after it, with whatever each held when it was used up, and only a full collection takes them: requests to other
+ * nodes, for one (docs/performance.md). This one begins a table that none leads to before the last is used up.
  */
 const DELETIONS_MIN = 16;
 
