@@ -12,7 +12,7 @@ import { u32 } from '../bytes.js';
 import { type Env, nextTurn, type Timer } from '../env.js';
 import type { Engine, EngineWrite } from '../storage/engine.js';
 import { EngineReopened } from '../storage/steady-engine.js';
-import { Flip, writeAhead } from './checkpoint-batch.js';
+import { Flip, type FrozenReplica, writeAhead } from './checkpoint-batch.js';
 import { nodeAreaRange, nodeKey, parseNodeKey, stateRange } from './keys.js';
 import { type Reclaimable, Reclaimer } from './reclaim.js';
 import type { StateMeta } from './record.js';
@@ -48,10 +48,8 @@ const CLEARED_STEPS_MAX = 50;
 /** Entries between two looks at how much is dirty; one more for each four slots that are looked at. */
 const HELD_EVERY = 32;
 
-interface FrozenSlot {
+interface FrozenSlot extends FrozenReplica {
   readonly slot: Checkpointed;
-  readonly frozen: FrozenState;
-  readonly meta: StateMeta;
 }
 
 export class Checkpointer {
@@ -236,7 +234,7 @@ export class Checkpointer {
       if (taken.length > 0 && bytes > this.settings.checkpointBytesMax) break;
       left.delete(slot);
       const freeze = this.slots.has(slot) ? slot.freeze() : undefined;
-      if (freeze !== undefined) taken.push({ slot, ...freeze });
+      if (freeze !== undefined) taken.push({ slot, replicaId: slot.replicaId, ...freeze });
       else this.refused.add(slot);
     }
     return taken;
@@ -254,8 +252,7 @@ export class Checkpointer {
     const { engine, settings } = this;
     const bytesMax = settings.checkpointBytesMax;
     for (const { frozen } of taken) await writeAhead(engine, frozen, bytesMax);
-    const replicas = taken.map(({ slot, ...rest }) => ({ replicaId: slot.replicaId, ...rest }));
-    const flip = new Flip(replicas, this.counterWrites(), bytesMax);
+    const flip = new Flip(taken, this.counterWrites(), bytesMax);
     await engine.write(flip, { sync: true });
     // At once: whoever looks for a slot's stored state must not find one that is about to be cleared.
     for (const { slot, frozen, meta } of taken) slot.checkpointed(meta, frozen.stateId);

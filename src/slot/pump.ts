@@ -147,7 +147,7 @@ export class Pump<R> {
   private proposeSoon(): void {
     if (this.holding.size === 0 || this.closed || !this.mayBegin) return;
     for (const slot of this.holding) this.woken.add(slot);
-    // Emptied, it would keep its old table alive (churn-map.ts).
+    // Emptied, its old table would keep the new one (churn-map.ts).
     this.holding = new Set();
     this.turnSoon();
   }
